@@ -1,0 +1,23 @@
+//! Compiles the contracts with protox, a protobuf compiler in Rust: no `protoc` has to be installed.
+
+use std::path::PathBuf;
+
+const CONTRACTS: [&str; 5] = [
+    "shopapi/common/v1/common.proto",
+    "shopapi/inventory/v1/inventory.proto",
+    "shopapi/payments/v1/payments.proto",
+    "shopapi/orders/v1/orders.proto",
+    "shopapi/events/v1/events.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=shopapi");
+    let descriptors = protox::compile(CONTRACTS, ["."])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(
+        out.join("descriptors.bin"),
+        protox::prost::Message::encode_to_vec(&descriptors),
+    )?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}
