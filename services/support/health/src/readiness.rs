@@ -122,12 +122,15 @@ pub struct Readiness {
     inner: Arc<Inner>,
 }
 
+/// When the checks ran and what each answered, by its place in the list.
+type Checked = (Instant, Vec<(usize, bool)>);
+
 #[derive(Default)]
 struct Inner {
     conditions: Mutex<Vec<Condition>>,
     draining: AtomicBool,
     /// The last evaluation of the checks; the lock is held while they run, so probes share one evaluation.
-    checked: tokio::sync::Mutex<Option<(Instant, Vec<(usize, bool)>)>>,
+    checked: tokio::sync::Mutex<Option<Checked>>,
 }
 
 impl Readiness {
