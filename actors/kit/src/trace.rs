@@ -1,0 +1,139 @@
+//! Trace context as a value that travels in envelopes and rows. A span itself never travels: it would stay open until its last clone
+//! is dropped and pass through queues that may drop it.
+
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// The identity of a span (W3C trace context): enough to continue its trace elsewhere or later. Empty when nothing is traced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceContext(SpanContext);
+
+impl Default for TraceContext {
+    fn default() -> Self {
+        Self(SpanContext::empty_context())
+    }
+}
+
+impl TraceContext {
+    /// The context of the span that the calling code runs in.
+    #[must_use]
+    pub fn current() -> Self {
+        Self::of(&Span::current())
+    }
+
+    /// The context of `span`.
+    #[must_use]
+    pub fn of(span: &Span) -> Self {
+        Self(span.context().span().span_context().clone())
+    }
+
+    /// Parses a W3C `traceparent` value. `None` when it is malformed: a bad header starts a new trace, it never fails a request.
+    #[must_use]
+    pub fn from_traceparent(value: &str) -> Option<Self> {
+        let mut parts = value.split('-');
+        let (version, trace, span, flags) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let lower_hex = |text: &str, length: usize| {
+            text.len() == length
+                && text
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        if version != "00"
+            || parts.next().is_some()
+            || !lower_hex(trace, 32)
+            || !lower_hex(span, 16)
+            || !lower_hex(flags, 2)
+        {
+            return None;
+        }
+        let context = SpanContext::new(
+            TraceId::from_hex(trace).ok()?,
+            SpanId::from_hex(span).ok()?,
+            TraceFlags::new(u8::from_str_radix(flags, 16).ok()?),
+            true,
+            TraceState::NONE,
+        );
+        context.is_valid().then_some(Self(context))
+    }
+
+    /// The W3C `traceparent` value, or `None` when nothing is traced.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<String> {
+        self.is_valid().then(|| {
+            format!(
+                "00-{}-{}-{:02x}",
+                self.0.trace_id(),
+                self.0.span_id(),
+                self.0.trace_flags().to_u8() & 1
+            )
+        })
+    }
+
+    /// The trace id as 32 hex digits, or `None` when nothing is traced.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<String> {
+        self.is_valid().then(|| self.0.trace_id().to_string())
+    }
+
+    /// Whether there is a trace to continue.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.0.is_valid()
+    }
+
+    /// Makes this context the parent of `span`. Call it before the span is entered.
+    pub fn parent_of(&self, span: &Span) {
+        if self.is_valid() {
+            // Fails only for a span that no OpenTelemetry layer sees, and such a span needs no parent.
+            drop(span.set_parent(Context::new().with_remote_span_context(self.0.clone())));
+        }
+    }
+
+    /// Links `span` to this context: related work that is not its parent (a batch, an earlier delivery).
+    pub fn link_to(&self, span: &Span) {
+        if self.is_valid() {
+            span.add_link(self.0.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALUE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn traceparent_survives_the_round_trip() {
+        let context = TraceContext::from_traceparent(VALUE).unwrap();
+        assert_eq!(context.traceparent().as_deref(), Some(VALUE));
+        assert_eq!(
+            context.trace_id().as_deref(),
+            Some("0af7651916cd43dd8448eb211c80319c")
+        );
+    }
+
+    #[test]
+    fn malformed_traceparents_are_refused() {
+        for bad in [
+            "",
+            "00",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+            "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(TraceContext::from_traceparent(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_empty_context_has_no_traceparent() {
+        assert_eq!(TraceContext::default().traceparent(), None);
+    }
+}

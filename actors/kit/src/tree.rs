@@ -1,0 +1,368 @@
+//! Supervision, declared like an OTP child spec.
+//!
+//! A [`Tree`] starts its children in order and stops them in reverse. A crashed child is respawned after a backoff behind the same
+//! [`Mailbox`]; more crashes than the intensity allows end the tree, and the process that owns it exits so that the platform restarts it.
+//! Only panics and errors are crashes. A lost database or broker is a state that an actor answers from, so it never counts.
+
+mod render;
+mod supervisor;
+mod task_child;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use ractor::{ActorCell, ActorRef};
+use tokio::sync::watch;
+
+use crate::actor::{Actor, ActorError, SpawnError, spawn_shell};
+use crate::backoff::Backoff;
+use crate::mailbox::Mailbox;
+use crate::reply::Reply;
+use crate::{Answer, StopSignal};
+pub use render::picture_in;
+use supervisor::{Launch, Supervisor, SupervisorMsg};
+use task_child::TaskChild;
+
+/// Delay before a crashed child is started again: short enough that callers' deadlines outlive one crash, and capped so that a child
+/// that cannot start does not fill the log.
+const RESTART_BACKOFF: Backoff = Backoff {
+    base: Duration::from_millis(50),
+    cap: Duration::from_secs(5),
+};
+
+/// How long one child may take to stop. A child's own bounds are shorter; past this it is killed.
+const CHILD_STOP_DEADLINE: Duration = Duration::from_secs(8);
+
+/// When a child is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// Whenever it ends.
+    Permanent,
+    /// When it crashed.
+    Transient,
+    /// Never.
+    Temporary,
+}
+
+/// What a child is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildState {
+    /// It handles messages.
+    Running,
+    /// It crashed and waits out its backoff.
+    Restarting,
+    /// It ended and stays so.
+    Stopped,
+}
+
+/// A child as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildInfo {
+    /// Its name in the tree.
+    pub name: &'static str,
+    /// What it is doing.
+    pub state: ChildState,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// Places taken in its mailbox.
+    pub depth: usize,
+    /// Places in its mailbox.
+    pub capacity: usize,
+}
+
+/// More crashes than `crashes` within `within` end the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intensity {
+    /// Crashes that are put up with.
+    pub crashes: usize,
+    /// The window in which they count.
+    pub within: Duration,
+}
+
+impl Intensity {
+    /// Records a crash at `now` (time since any fixed moment) and tells whether it is one too many.
+    fn exceeded_by(self, crashes: &mut VecDeque<Duration>, now: Duration) -> bool {
+        crashes.push_back(now);
+        while crashes
+            .front()
+            .is_some_and(|first| now.saturating_sub(*first) > self.within)
+        {
+            crashes.pop_front();
+        }
+        crashes.len() > self.crashes
+    }
+}
+
+type Spawn = Box<dyn Fn(ActorCell) -> BoxFuture<'static, Result<ActorCell, SpawnError>> + Send + Sync>;
+type Gauge = Box<dyn Fn() -> (usize, usize) + Send + Sync>;
+
+/// One child: its name and purpose as the picture shows them, how it is built, and when it is built again.
+pub struct ChildSpec {
+    name: &'static str,
+    about: &'static str,
+    dynamic: Option<(&'static str, &'static str)>,
+    restart: Restart,
+    backoff: Backoff,
+    spawn: Spawn,
+    gauge: Gauge,
+}
+
+impl fmt::Debug for ChildSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("name", &self.name)
+            .field("restart", &self.restart)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ChildSpec {
+    /// A Permanent child served at `mailbox`. `build` makes a fresh actor for the start and for each restart.
+    pub fn new<A: Actor>(
+        name: &'static str,
+        about: &'static str,
+        mailbox: &Mailbox<A::Msg>,
+        build: impl Fn() -> A + Send + Sync + 'static,
+    ) -> Self {
+        let bound = mailbox.clone();
+        let gauged = mailbox.clone();
+        Self {
+            name,
+            about,
+            dynamic: None,
+            restart: Restart::Permanent,
+            backoff: RESTART_BACKOFF,
+            spawn: Box::new(move |supervisor| {
+                let actor = build();
+                let mailbox = bound.clone();
+                async move { spawn_shell(actor, name, &mailbox, Some(supervisor)).await }.boxed()
+            }),
+            gauge: Box::new(move || (gauged.depth(), gauged.capacity())),
+        }
+    }
+
+    /// A Permanent child that runs a task, such as a server, until it is told to stop. An `Err` is a crash.
+    pub fn task<F, T>(name: &'static str, about: &'static str, run: F) -> Self
+    where
+        F: Fn(StopSignal) -> T + Send + Sync + Clone + 'static,
+        T: Future<Output = Result<(), ActorError>> + Send + 'static,
+    {
+        let mailbox = Mailbox::new(name, 1);
+        Self::new(name, about, &mailbox, move || TaskChild::new(run.clone()))
+    }
+
+    /// When it is started again.
+    #[must_use]
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// How long to wait before it is started again.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Declares the kind of children that this child makes itself, for the picture.
+    #[must_use]
+    pub fn dynamic(mut self, name: &'static str, about: &'static str) -> Self {
+        self.dynamic = Some((name, about));
+        self
+    }
+}
+
+/// A supervision tree before it runs.
+#[derive(Debug)]
+pub struct Tree {
+    name: &'static str,
+    intensity: Intensity,
+    children: Vec<ChildSpec>,
+}
+
+impl Tree {
+    /// A tree without children, with an intensity of 5 crashes in 60 s.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            intensity: Intensity {
+                crashes: 5,
+                within: Duration::from_secs(60),
+            },
+            children: Vec::new(),
+        }
+    }
+
+    /// How many crashes the tree puts up with.
+    #[must_use]
+    pub fn intensity(mut self, crashes: usize, within: Duration) -> Self {
+        self.intensity = Intensity { crashes, within };
+        self
+    }
+
+    /// Adds a child. Children start in the order in which they are added.
+    #[must_use]
+    pub fn child(mut self, child: ChildSpec) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Starts every child in order.
+    ///
+    /// # Errors
+    /// [`SpawnError`] of the first child that did not start; those before it are stopped again.
+    pub async fn start(self) -> Result<RunningTree, SpawnError> {
+        let name = self.name;
+        let (failed, failure) = watch::channel(None);
+        let shared = Arc::new(Shared {
+            name,
+            intensity: self.intensity,
+            states: Mutex::new(vec![(ChildState::Stopped, 0); self.children.len()]),
+            specs: self.children,
+        });
+        let launch = Launch {
+            shared: Arc::clone(&shared),
+            failed,
+        };
+        let (supervisor, _) = ractor::Actor::spawn(None, Supervisor, launch)
+            .await
+            .map_err(|error| SpawnError {
+                name: name.to_owned(),
+                reason: error.to_string(),
+            })?;
+        Ok(RunningTree {
+            supervisor,
+            shared,
+            failure,
+        })
+    }
+}
+
+/// What the supervisor and the tree's owner both see.
+struct Shared {
+    name: &'static str,
+    intensity: Intensity,
+    specs: Vec<ChildSpec>,
+    states: Mutex<Vec<(ChildState, u32)>>,
+}
+
+impl Shared {
+    fn set(&self, child: usize, state: ChildState, restarted: bool) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = states.get_mut(child) {
+            slot.0 = state;
+            slot.1 += u32::from(restarted);
+        }
+    }
+
+    fn children(&self) -> Vec<ChildInfo> {
+        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        self.specs
+            .iter()
+            .zip(states.iter())
+            .map(|(spec, (state, restarts))| {
+                let (depth, capacity) = (spec.gauge)();
+                ChildInfo {
+                    name: spec.name,
+                    state: *state,
+                    restarts: *restarts,
+                    depth,
+                    capacity,
+                }
+            })
+            .collect()
+    }
+}
+
+/// A view of a running tree that may be shared: for health checks and the console.
+#[derive(Clone)]
+pub struct TreeView(Arc<Shared>);
+
+impl fmt::Debug for TreeView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TreeView").field(&self.0.name).finish()
+    }
+}
+
+impl TreeView {
+    /// The children as they are.
+    #[must_use]
+    pub fn children(&self) -> Vec<ChildInfo> {
+        self.0.children()
+    }
+
+    /// Whether every child runs.
+    #[must_use]
+    pub fn all_running(&self) -> bool {
+        self.children()
+            .iter()
+            .all(|child| child.state == ChildState::Running)
+    }
+}
+
+/// A tree that runs. Stop it with [`RunningTree::stop`]: dropping it leaves the actors running.
+pub struct RunningTree {
+    supervisor: ActorRef<SupervisorMsg>,
+    shared: Arc<Shared>,
+    failure: watch::Receiver<Option<String>>,
+}
+
+impl fmt::Debug for RunningTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningTree")
+            .field("name", &self.shared.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RunningTree {
+    /// Draws the tree from the children that run, in the form that each service's `tree.rs` opens with.
+    #[must_use]
+    pub fn render(&self) -> String {
+        render::render(&self.shared)
+    }
+
+    /// A shareable view.
+    #[must_use]
+    pub fn view(&self) -> TreeView {
+        TreeView(Arc::clone(&self.shared))
+    }
+
+    /// The children as they are.
+    #[must_use]
+    pub fn children(&self) -> Vec<ChildInfo> {
+        self.shared.children()
+    }
+
+    /// Waits until the tree has given up, and tells why. Pending as long as it runs.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.clone();
+        match failure.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) if self.failure.borrow().is_none() => std::future::pending().await,
+            Err(_) => self.failure.borrow().clone().unwrap_or_default(),
+        }
+    }
+
+    /// Stops the children in reverse order, each within its own bound, all within `deadline`.
+    pub async fn stop(self, deadline: Duration) {
+        let (reply, stopped): (Reply<()>, Answer<()>) = Reply::channel();
+        // An error means that the tree has already ended.
+        if self.supervisor.send_message(SupervisorMsg::Stop(reply)).is_ok()
+            && tokio::time::timeout(deadline, stopped).await.is_err()
+        {
+            tracing::warn!(tree = self.shared.name, "the tree did not stop in time");
+            self.supervisor.kill();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
