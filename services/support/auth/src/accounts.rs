@@ -73,7 +73,10 @@ impl SeededAccounts {
     /// Nobody: every login is refused.
     #[must_use]
     pub fn none(pool: PasswordPool) -> Self {
-        Self { by_email: HashMap::new(), pool }
+        Self {
+            by_email: HashMap::new(),
+            pool,
+        }
     }
 
     /// Parses `email:password:customer-uuid[,…]`. The password may contain colons, not commas.
@@ -96,7 +99,10 @@ impl SeededAccounts {
                 password: password.into(),
                 hash: OnceCell::new(),
             };
-            if by_email.insert(crate::login::normalised(email), seed).is_some() {
+            if by_email
+                .insert(crate::login::normalised(email), seed)
+                .is_some()
+            {
                 return Err(SeedError::Repeated(position));
             }
         }
@@ -114,7 +120,10 @@ impl Accounts for SeededAccounts {
                 .hash
                 .get_or_try_init(|| self.pool.hash(seed.password.clone()))
                 .await?;
-            Ok(Some(Account { customer: seed.customer, password: hash.clone() }))
+            Ok(Some(Account {
+                customer: seed.customer,
+                password: hash.clone(),
+            }))
         })
     }
 }
@@ -139,10 +148,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_seeded_user_is_found_and_the_password_may_hold_colons() {
-        let accounts = parse(&format!("Ann@Example.test:pass:word:{ID}, bob@example.test:x:{ID}")).unwrap();
+        let accounts = parse(&format!(
+            "Ann@Example.test:pass:word:{ID}, bob@example.test:x:{ID}"
+        ))
+        .unwrap();
         let found = accounts.find("ann@example.test").await.unwrap().unwrap();
         assert_eq!(found.customer.to_string(), ID);
-        let fits = accounts.pool.verify("pass:word".into(), found.password).await;
+        let fits = accounts
+            .pool
+            .verify("pass:word".into(), found.password)
+            .await;
         assert_eq!(fits, Ok(true));
         assert!(accounts.find("eve@example.test").await.unwrap().is_none());
     }
@@ -156,6 +171,9 @@ mod tests {
         assert_eq!(error("a@b:pw:17".to_owned()), SeedError::CustomerId(1));
         assert_eq!(error(format!("ab:pw:{ID}")), SeedError::Credentials(1));
         assert_eq!(error(format!("a@b::{ID}")), SeedError::Credentials(1));
-        assert_eq!(error(format!("{good},A@B:other:{ID}")), SeedError::Repeated(2));
+        assert_eq!(
+            error(format!("{good},A@B:other:{ID}")),
+            SeedError::Repeated(2)
+        );
     }
 }

@@ -39,21 +39,33 @@ impl Login {
     /// Checks against these accounts.
     #[must_use]
     pub fn new(accounts: Arc<dyn Accounts>, pool: PasswordPool) -> Self {
-        Self { accounts, pool, nobody: Arc::new(OnceCell::new()) }
+        Self {
+            accounts,
+            pool,
+            nobody: Arc::new(OnceCell::new()),
+        }
     }
 
     /// Who this is.
     ///
     /// # Errors
     /// [`LoginError`].
-    pub async fn check(&self, email: &str, password: SecretString) -> Result<CustomerId, LoginError> {
+    pub async fn check(
+        &self,
+        email: &str,
+        password: SecretString,
+    ) -> Result<CustomerId, LoginError> {
         if email.len() > EMAIL_BYTES_MAX {
             return Err(LoginError::Refused);
         }
-        let found = self.accounts.find(&normalised(email)).await.map_err(|error| match error {
-            AccountsError::Unavailable(reason) => LoginError::Unavailable(reason),
-            AccountsError::Password(error) => refused(error),
-        })?;
+        let found = self
+            .accounts
+            .find(&normalised(email))
+            .await
+            .map_err(|error| match error {
+                AccountsError::Unavailable(reason) => LoginError::Unavailable(reason),
+                AccountsError::Password(error) => refused(error),
+            })?;
         let (hash, customer) = match found {
             Some(account) => (account.password, Some(account.customer)),
             None => (self.nobody().await?, None),
@@ -76,7 +88,9 @@ impl Login {
 
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Login").field("pool", &self.pool).finish_non_exhaustive()
+        f.debug_struct("Login")
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,12 +120,18 @@ mod tests {
     fn login() -> Login {
         let pool = PasswordPool::cheap_for_tests().unwrap();
         let list = format!("ann@example.test:secret:{ID}").into();
-        Login::new(Arc::new(SeededAccounts::parse(&list, pool.clone()).unwrap()), pool)
+        Login::new(
+            Arc::new(SeededAccounts::parse(&list, pool.clone()).unwrap()),
+            pool,
+        )
     }
 
     #[tokio::test]
     async fn the_right_password_names_the_customer_in_any_spelling_of_the_email() {
-        let customer = login().check(" Ann@Example.TEST ", "secret".into()).await.unwrap();
+        let customer = login()
+            .check(" Ann@Example.TEST ", "secret".into())
+            .await
+            .unwrap();
         assert_eq!(customer.to_string(), ID);
     }
 
@@ -120,7 +140,9 @@ mod tests {
         let login = login();
         let wrong = login.check("ann@example.test", "guess".into()).await;
         let unknown = login.check("eve@example.test", "guess".into()).await;
-        let stranger = login.check("eve@example.test", "nobody has this password".into()).await;
+        let stranger = login
+            .check("eve@example.test", "nobody has this password".into())
+            .await;
         assert_eq!(wrong, Err(LoginError::Refused));
         assert_eq!(unknown, wrong);
         assert_eq!(stranger, wrong);
@@ -130,12 +152,18 @@ mod tests {
     async fn unreachable_accounts_are_not_a_refusal() {
         struct Down;
         impl Accounts for Down {
-            fn find<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Account>, AccountsError>> {
+            fn find<'a>(
+                &'a self,
+                _: &'a str,
+            ) -> BoxFuture<'a, Result<Option<Account>, AccountsError>> {
                 Box::pin(async { Err(AccountsError::Unavailable("down".to_owned())) })
             }
         }
         let login = Login::new(Arc::new(Down), PasswordPool::cheap_for_tests().unwrap());
         let answer = login.check("ann@example.test", "secret".into()).await;
-        assert!(matches!(answer, Err(LoginError::Unavailable(_))), "{answer:?}");
+        assert!(
+            matches!(answer, Err(LoginError::Unavailable(_))),
+            "{answer:?}"
+        );
     }
 }

@@ -179,27 +179,46 @@ mod tests {
 
         assert_eq!(pool().verify("right".into(), hash.clone()).await, Ok(true));
         assert_eq!(pool().verify("wrong".into(), hash.clone()).await, Ok(false));
-        assert_eq!(pool().verify(SecretString::default(), hash).await, Ok(false));
+        assert_eq!(
+            pool().verify(SecretString::default(), hash).await,
+            Ok(false)
+        );
     }
 
     #[tokio::test]
     async fn the_production_cost_is_argon2id_with_19_mib() {
-        let hash = PasswordPool::new().unwrap().hash("right".into()).await.unwrap();
-        assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
-        assert_eq!(PasswordHash::from_stored(hash.as_str().to_owned()), Some(hash));
+        let hash = PasswordPool::new()
+            .unwrap()
+            .hash("right".into())
+            .await
+            .unwrap();
+        assert!(
+            hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{}",
+            hash.as_str()
+        );
+        assert_eq!(
+            PasswordHash::from_stored(hash.as_str().to_owned()),
+            Some(hash)
+        );
     }
 
     #[tokio::test]
     async fn a_password_without_end_is_not_hashed() {
         let endless = "a".repeat(PASSWORD_BYTES_MAX + 1);
-        assert_eq!(pool().hash(endless.into()).await, Err(PasswordError::TooLong));
+        assert_eq!(
+            pool().hash(endless.into()).await,
+            Err(PasswordError::TooLong)
+        );
     }
 
     #[tokio::test]
     async fn with_every_place_taken_the_next_login_is_refused_and_later_ones_are_not() {
         let pool = pool();
         let places = u32::try_from(CONCURRENT_MAX + WAITING_MAX).unwrap();
-        let taken = Arc::clone(&pool.places).try_acquire_many_owned(places).unwrap();
+        let taken = Arc::clone(&pool.places)
+            .try_acquire_many_owned(places)
+            .unwrap();
 
         assert_eq!(pool.hash("a".into()).await, Err(PasswordError::Busy));
 
@@ -210,7 +229,13 @@ mod tests {
     #[test]
     fn a_stored_hash_of_another_kind_is_refused() {
         assert_eq!(PasswordHash::from_stored("plain".to_owned()), None);
-        assert_eq!(PasswordHash::from_stored("$scrypt$ln=16,r=8,p=1$c2FsdHNhbHQ".to_owned()), None);
-        assert_eq!(PasswordHash::from_stored("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ".to_owned()), None);
+        assert_eq!(
+            PasswordHash::from_stored("$scrypt$ln=16,r=8,p=1$c2FsdHNhbHQ".to_owned()),
+            None
+        );
+        assert_eq!(
+            PasswordHash::from_stored("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ".to_owned()),
+            None
+        );
     }
 }

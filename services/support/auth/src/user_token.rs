@@ -59,12 +59,16 @@ impl UserKey {
         let mut digest = Sha256::new();
         digest.update(b"shopapi.user.kid\0");
         digest.update(secret.expose_secret().as_bytes());
-        let kid = digest.finalize().iter().take(4).fold(String::new(), |mut hex, byte| {
-            use fmt::Write as _;
-            // Writing to a String does not fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let kid = digest
+            .finalize()
+            .iter()
+            .take(4)
+            .fold(String::new(), |mut hex, byte| {
+                use fmt::Write as _;
+                // Writing to a String does not fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
         Ok(Self { kid, secret })
     }
 
@@ -168,7 +172,10 @@ impl UserTokens {
         Self {
             signing: EncodingKey::from_secret(current.secret.expose_secret().as_bytes()),
             signing_kid: current.kid.clone(),
-            verifying: std::iter::once(current).chain(retiring).map(decoding).collect(),
+            verifying: std::iter::once(current)
+                .chain(retiring)
+                .map(decoding)
+                .collect(),
             lifetime: lifetime.min(Duration::from_secs(LIFETIME_MAX_S)),
         }
     }
@@ -190,7 +197,10 @@ impl UserTokens {
         };
         let token = jsonwebtoken::encode(&header, &claims, &self.signing)
             .map_err(|_| TokenError::Signing)?;
-        Ok(IssuedToken { token, expires_in: self.lifetime })
+        Ok(IssuedToken {
+            token,
+            expires_in: self.lifetime,
+        })
     }
 
     /// The customer that a token speaks for, at `now_s` (seconds since the Unix epoch).

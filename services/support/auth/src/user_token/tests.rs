@@ -34,7 +34,12 @@ fn signed(claims: &Value) -> String {
 fn signed_as(claims: &Value, algorithm: Algorithm, kid: Option<&str>) -> String {
     let mut header = Header::new(algorithm);
     header.kid = kid.map(str::to_owned);
-    jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+    jsonwebtoken::encode(
+        &header,
+        claims,
+        &EncodingKey::from_secret(SECRET.as_bytes()),
+    )
+    .unwrap()
 }
 
 fn with(claim: &str, value: Value) -> Value {
@@ -53,7 +58,10 @@ fn an_issued_token_names_its_customer_until_its_end() {
 
     assert_eq!(tokens().verify(&issued.token, NOW_S), Ok(customer()));
     assert_eq!(tokens().verify(&issued.token, NOW_S + 899), Ok(customer()));
-    assert_eq!(tokens().verify(&issued.token, NOW_S + 900), Err(TokenError::Expired));
+    assert_eq!(
+        tokens().verify(&issued.token, NOW_S + 900),
+        Err(TokenError::Expired)
+    );
     assert_eq!(issued.expires_in, Duration::from_secs(900));
 }
 
@@ -70,9 +78,15 @@ fn a_token_without_one_of_its_claims_is_refused() {
 #[test]
 fn every_wrong_claim_is_refused() {
     let table = [
-        (with("aud", json!("shopapi.orders")), TokenError::WrongAudience),
+        (
+            with("aud", json!("shopapi.orders")),
+            TokenError::WrongAudience,
+        ),
         (with("aud", json!([AUDIENCE])), TokenError::Malformed),
-        (with("aud", json!([AUDIENCE, "other"])), TokenError::Malformed),
+        (
+            with("aud", json!([AUDIENCE, "other"])),
+            TokenError::Malformed,
+        ),
         (with("iss", json!("somebody")), TokenError::WrongIssuer),
         (with("nbf", json!(NOW_S + 6)), TokenError::NotYetValid),
         (with("iat", json!(NOW_S + 6)), TokenError::NotYetValid),
@@ -80,8 +94,14 @@ fn every_wrong_claim_is_refused() {
         (with("exp", json!(NOW_S + 86_401)), TokenError::BadLifetime),
         (with("exp", json!("tomorrow")), TokenError::Malformed),
         (with("sub", json!("root")), TokenError::BadSubject),
-        (with("sub", json!(Uuid::nil().to_string())), TokenError::BadSubject),
-        (with("sub", json!(customer().0.simple().to_string())), TokenError::BadSubject),
+        (
+            with("sub", json!(Uuid::nil().to_string())),
+            TokenError::BadSubject,
+        ),
+        (
+            with("sub", json!(customer().0.simple().to_string())),
+            TokenError::BadSubject,
+        ),
     ];
     for (claims, expected) in table {
         assert_eq!(verdict(&claims), Err(expected), "{claims}");
@@ -99,19 +119,29 @@ fn the_algorithm_is_the_keys_and_never_the_tokens() {
         "eyJhbGciOiJub25lIn0",
         signed(&good_claims()).split('.').nth(1).unwrap()
     );
-    assert_eq!(tokens().verify(&unsigned, NOW_S), Err(TokenError::Malformed));
+    assert_eq!(
+        tokens().verify(&unsigned, NOW_S),
+        Err(TokenError::Malformed)
+    );
 }
 
 #[test]
 fn a_token_must_name_a_known_key_and_fit_it() {
     let nameless = signed_as(&good_claims(), Algorithm::HS256, None);
     let stranger = signed_as(&good_claims(), Algorithm::HS256, Some("00000000"));
-    let borrowed_name = signed_as(&good_claims(), Algorithm::HS256, Some(key(OTHER_SECRET).kid()));
+    let borrowed_name = signed_as(
+        &good_claims(),
+        Algorithm::HS256,
+        Some(key(OTHER_SECRET).kid()),
+    );
     let both = UserTokens::new(&key(OTHER_SECRET), &[key(SECRET)], Duration::from_secs(60));
 
     assert_eq!(both.verify(&nameless, NOW_S), Err(TokenError::UnknownKey));
     assert_eq!(both.verify(&stranger, NOW_S), Err(TokenError::UnknownKey));
-    assert_eq!(both.verify(&borrowed_name, NOW_S), Err(TokenError::BadSignature));
+    assert_eq!(
+        both.verify(&borrowed_name, NOW_S),
+        Err(TokenError::BadSignature)
+    );
 }
 
 #[test]
@@ -126,10 +156,16 @@ fn a_retiring_key_is_believed_and_signs_nothing() {
 
 #[test]
 fn a_short_secret_is_refused_and_no_rendering_shows_one() {
-    assert_eq!(UserKey::new("short").unwrap_err(), UserKeyError::TooShort(5));
+    assert_eq!(
+        UserKey::new("short").unwrap_err(),
+        UserKeyError::TooShort(5)
+    );
     let issued = tokens().issue(customer(), NOW_S).unwrap();
     let shown = format!("{:?} {:?} {issued:?}", key(SECRET), tokens());
-    assert!(!shown.contains(SECRET) && !shown.contains(&issued.token), "{shown}");
+    assert!(
+        !shown.contains(SECRET) && !shown.contains(&issued.token),
+        "{shown}"
+    );
 }
 
 #[test]
