@@ -35,7 +35,10 @@ impl<M: Send + 'static> Probe<M> {
     ///
     /// # Panics
     /// When every sender is gone.
-    #[expect(clippy::expect_used, reason = "a test helper: failing is its way to report")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a test helper: failing is its way to report"
+    )]
     pub async fn next_envelope(&mut self) -> (M, Option<Permit>, TraceContext) {
         let envelope = self.receiver.recv().await.expect("every sender is gone");
         (envelope.message, envelope.permit, envelope.trace)
@@ -43,7 +46,10 @@ impl<M: Send + 'static> Probe<M> {
 
     /// The next message, if one is there already.
     pub fn try_next(&mut self) -> Option<M> {
-        self.receiver.try_recv().ok().map(|envelope| envelope.message)
+        self.receiver
+            .try_recv()
+            .ok()
+            .map(|envelope| envelope.message)
     }
 
     /// Lets every other task run until it waits, then asserts that nothing has arrived.

@@ -98,7 +98,8 @@ impl Intensity {
     }
 }
 
-type Spawn = Box<dyn Fn(ActorCell) -> BoxFuture<'static, Result<ActorCell, SpawnError>> + Send + Sync>;
+type Spawn =
+    Box<dyn Fn(ActorCell) -> BoxFuture<'static, Result<ActorCell, SpawnError>> + Send + Sync>;
 type Gauge = Box<dyn Fn() -> (usize, usize) + Send + Sync>;
 
 /// One child: its name and purpose as the picture shows them, how it is built, and when it is built again.
@@ -355,7 +356,10 @@ impl RunningTree {
     pub async fn stop(self, deadline: Duration) {
         let (reply, stopped): (Reply<()>, Answer<()>) = Reply::channel();
         // An error means that the tree has already ended.
-        if self.supervisor.send_message(SupervisorMsg::Stop(reply)).is_ok()
+        if self
+            .supervisor
+            .send_message(SupervisorMsg::Stop(reply))
+            .is_ok()
             && tokio::time::timeout(deadline, stopped).await.is_err()
         {
             tracing::warn!(tree = self.shared.name, "the tree did not stop in time");

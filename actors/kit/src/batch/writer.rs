@@ -236,7 +236,11 @@ impl<S: BatchStore> BatchWriter<S> {
                 if batch.attempt.maybe_committed {
                     return self.repeat(batch, &error, true);
                 }
-                tracing::warn!(error, entries = batch.entries.len(), "no connection for a batch");
+                tracing::warn!(
+                    error,
+                    entries = batch.entries.len(),
+                    "no connection for a batch"
+                );
                 batch.refuse(WriteError::Unavailable);
                 None
             }
@@ -259,7 +263,8 @@ impl<S: BatchStore> BatchWriter<S> {
         }
         let mut busy = Vec::new();
         let mut done = 0_usize;
-        for ((entry, ticket), verdict) in batch.entries.into_iter().zip(batch.tickets).zip(verdicts) {
+        for ((entry, ticket), verdict) in batch.entries.into_iter().zip(batch.tickets).zip(verdicts)
+        {
             match verdict {
                 Verdict::Done(answer) => {
                     done += 1;
@@ -284,7 +289,11 @@ impl<S: BatchStore> BatchWriter<S> {
             batch.refuse(WriteError::Poisoned);
             return;
         }
-        tracing::warn!(error, entries = batch.entries.len(), "batch halved: the database refused data");
+        tracing::warn!(
+            error,
+            entries = batch.entries.len(),
+            "batch halved: the database refused data"
+        );
         for half in batch.halves().into_iter().rev() {
             self.again.push_front(half);
         }
@@ -302,7 +311,11 @@ impl<S: BatchStore> BatchWriter<S> {
             batch.refuse(WriteError::Unavailable);
             return None;
         }
-        tracing::warn!(error, attempt = batch.attempt.number, "batch will be repeated");
+        tracing::warn!(
+            error,
+            attempt = batch.attempt.number,
+            "batch will be repeated"
+        );
         let pause = REPEAT_BACKOFF.jittered(batch.attempt.number);
         batch.attempt.number += 1;
         batch.attempt.maybe_committed |= maybe_committed;

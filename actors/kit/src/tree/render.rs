@@ -23,7 +23,11 @@ pub(super) fn render(shared: &Shared) -> String {
     let mut lines = Vec::new();
     for (index, spec) in running.iter().enumerate() {
         let last = index + 1 == running.len();
-        let (branch, below) = if last { ("└── ", "    ") } else { ("├── ", "│   ") };
+        let (branch, below) = if last {
+            ("└── ", "    ")
+        } else {
+            ("├── ", "│   ")
+        };
         lines.push(Line {
             stem: format!("{branch}{}", spec.name),
             below,
@@ -50,7 +54,11 @@ pub(super) fn render(shared: &Shared) -> String {
     );
     for line in lines {
         for (number, about) in line.about.split('\n').enumerate() {
-            let stem = if number == 0 { line.stem.as_str() } else { line.below };
+            let stem = if number == 0 {
+                line.stem.as_str()
+            } else {
+                line.below
+            };
             let row = format!("{stem:width$} {about}");
             picture.push_str(row.trim_end());
             picture.push('\n');

@@ -54,7 +54,12 @@ impl ractor::Actor for Supervisor {
         launch: Launch,
     ) -> Result<State, ActorError> {
         let mut state = State {
-            children: launch.shared.specs.iter().map(|_| Child::default()).collect(),
+            children: launch
+                .shared
+                .specs
+                .iter()
+                .map(|_| Child::default())
+                .collect(),
             shared: launch.shared,
             failed: launch.failed,
             began: Instant::now(),
@@ -159,7 +164,12 @@ impl State {
     /// Counts a crash; past the intensity everything stops.
     async fn on_crash(&mut self, myself: &ActorRef<SupervisorMsg>, index: usize, error: &str) {
         let name = self.shared.specs.get(index).map_or("?", |spec| spec.name);
-        tracing::error!(tree = self.shared.name, child = name, error, "child crashed");
+        tracing::error!(
+            tree = self.shared.name,
+            child = name,
+            error,
+            "child crashed"
+        );
         let now = self.began.elapsed();
         let intensity = self.shared.intensity;
         if !intensity.exceeded_by(&mut self.crashes, now) {
@@ -209,7 +219,11 @@ impl State {
             if let Some(cell) = child.cell.take() {
                 let stopped = cell.stop_and_wait(None, Some(CHILD_STOP_DEADLINE)).await;
                 if stopped.is_err() && cell.get_status() != ractor::ActorStatus::Stopped {
-                    tracing::warn!(tree = self.shared.name, index, "child killed: it did not stop");
+                    tracing::warn!(
+                        tree = self.shared.name,
+                        index,
+                        "child killed: it did not stop"
+                    );
                     cell.kill();
                 }
             }

@@ -75,7 +75,9 @@ where
             Ok(Ok(Err(error))) => {
                 tracing::warn!(task = ctx.name(), %error, "task ended with an error while stopping");
             }
-            Ok(Err(error)) => tracing::warn!(task = ctx.name(), %error, "task panicked while stopping"),
+            Ok(Err(error)) => {
+                tracing::warn!(task = ctx.name(), %error, "task panicked while stopping");
+            }
             Err(_) => {
                 tracing::warn!(task = ctx.name(), "task aborted: it did not stop in time");
                 task.abort();
