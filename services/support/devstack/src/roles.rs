@@ -1,0 +1,175 @@
+//! The databases and who may use them: one owner per database, who migrates; one role per service, which may do
+//! what the migrations grant it; one role that only reads, for the audit.
+
+use tokio_postgres::{Client, NoTls};
+
+use crate::error::Error;
+use crate::secrets::Secrets;
+
+/// The bootstrap superuser of the private cluster. No service knows it.
+pub const SUPERUSER: &str = "postgres";
+/// Reads every database, writes none.
+pub const AUDIT_ROLE: &str = "shopapi_audit";
+
+/// One database with its roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseSpec {
+    /// The service it belongs to, as in `migrations/<service>`.
+    pub service: &'static str,
+    /// The database.
+    pub database: &'static str,
+    /// Owns it and runs the migrations.
+    pub owner: &'static str,
+    /// What the service connects as.
+    pub runtime: &'static str,
+}
+
+/// All databases of the system.
+pub const DATABASES: [DatabaseSpec; 5] = [
+    spec("orders", "ordersdb", "orders_owner"),
+    spec("inventory", "inventorydb", "inventory_owner"),
+    spec("payments", "paymentsdb", "payments_owner"),
+    spec("gateway", "gatewaydb", "gateway_owner"),
+    spec("provider", "providerdb", "provider_owner"),
+];
+
+const fn spec(service: &'static str, database: &'static str, owner: &'static str) -> DatabaseSpec {
+    DatabaseSpec {
+        service,
+        database,
+        owner,
+        runtime: service,
+    }
+}
+
+/// Time limits of a kind of role: a dropped future does not stop the server's query, so the server itself must.
+struct Limits {
+    /// The longest statement.
+    statement: &'static str,
+    /// The longest wait for a lock.
+    lock: &'static str,
+    /// The longest pause inside a transaction: a frozen client must not keep its locks.
+    idle_in_transaction: &'static str,
+}
+
+/// A batch of 256 entries takes milliseconds; whatever takes seconds is stuck.
+const RUNTIME_LIMITS: Limits = Limits {
+    statement: "10s",
+    lock: "2s",
+    idle_in_transaction: "5s",
+};
+/// A migration may rewrite a table, but must not queue everybody behind a lock it waits for.
+const OWNER_LIMITS: Limits = Limits {
+    statement: "10min",
+    lock: "10s",
+    idle_in_transaction: "60s",
+};
+/// The audit reads whole tables and keeps one snapshot over several statements.
+const AUDIT_LIMITS: Limits = Limits {
+    statement: "2min",
+    lock: "5s",
+    idle_in_transaction: "2min",
+};
+
+/// Creates the databases and roles that are missing. Safe to repeat.
+pub(crate) async fn provision(host_and_port: (&str, u16), secrets: &Secrets) -> Result<(), Error> {
+    let client = connect(host_and_port, SUPERUSER, "postgres", secrets).await?;
+    let doing = "creating roles and databases";
+    let existing: Vec<String> = client
+        .query(
+            "SELECT rolname::text FROM pg_roles UNION ALL SELECT datname::text FROM pg_database",
+            &[],
+        )
+        .await
+        .map_err(Error::database(doing))?
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    let missing = |name: &str| !existing.iter().any(|have| have == name);
+
+    let mut sql = String::new();
+    for spec in DATABASES {
+        if missing(spec.owner) {
+            sql += &create_role(spec.owner, secrets, &OWNER_LIMITS);
+        }
+        if missing(spec.runtime) {
+            sql += &create_role(spec.runtime, secrets, &RUNTIME_LIMITS);
+        }
+    }
+    if missing(AUDIT_ROLE) {
+        sql += &create_role(AUDIT_ROLE, secrets, &AUDIT_LIMITS);
+        sql += &format!("ALTER ROLE {AUDIT_ROLE} SET default_transaction_read_only = on;\n");
+    }
+    client
+        .batch_execute(&sql)
+        .await
+        .map_err(Error::database(doing))?;
+
+    for spec in DATABASES.iter().filter(|spec| missing(spec.database)) {
+        let DatabaseSpec {
+            database,
+            owner,
+            runtime,
+            ..
+        } = spec;
+        // CREATE DATABASE runs outside transactions: one statement, one call.
+        client
+            .batch_execute(&format!("CREATE DATABASE {database} OWNER {owner}"))
+            .await
+            .map_err(Error::database(doing))?;
+        client
+            .batch_execute(&format!(
+                "REVOKE ALL ON DATABASE {database} FROM PUBLIC;\n\
+                 GRANT CONNECT ON DATABASE {database} TO {runtime}, {AUDIT_ROLE};"
+            ))
+            .await
+            .map_err(Error::database(doing))?;
+    }
+    Ok(())
+}
+
+fn create_role(role: &str, secrets: &Secrets, limits: &Limits) -> String {
+    let password = secrets.password(role);
+    let Limits {
+        statement,
+        lock,
+        idle_in_transaction,
+    } = limits;
+    format!(
+        "CREATE ROLE {role} LOGIN PASSWORD '{password}';\n\
+         ALTER ROLE {role} SET statement_timeout = '{statement}';\n\
+         ALTER ROLE {role} SET lock_timeout = '{lock}';\n\
+         ALTER ROLE {role} SET idle_in_transaction_session_timeout = '{idle_in_transaction}';\n"
+    )
+}
+
+pub(crate) async fn connect(
+    (host, port): (&str, u16),
+    role: &str,
+    database: &str,
+    secrets: &Secrets,
+) -> Result<Client, Error> {
+    let mut config = tokio_postgres::Config::new();
+    config
+        .host(host)
+        .port(port)
+        .user(role)
+        .dbname(database)
+        .password(secrets.password(role))
+        .connect_timeout(std::time::Duration::from_secs(5));
+    let (client, connection) = config.connect(NoTls).await.map_err(|error| {
+        if error.code() == Some(&tokio_postgres::error::SqlState::INVALID_PASSWORD) {
+            Error::SecretsMismatch {
+                file: secrets.file().to_owned(),
+            }
+        } else {
+            Error::database(format!("connecting to {database} as {role}"))(error)
+        }
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection ended");
+        }
+    });
+    Ok(client)
+}
