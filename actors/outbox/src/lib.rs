@@ -26,8 +26,14 @@
     )
 )]
 
+mod drainer;
 mod event;
+pub mod plan;
 mod ports;
 
+pub use drainer::{DrainerMsg, OutboxDrainer, OwnMsg};
 pub use event::OutboxEvent;
-pub use ports::{Claim, EventPublisher, OutboxStore, PublishOutcome, PublishedMarks, StoreUnavailable};
+pub use plan::{PlanDepth, PlanLimits};
+pub use ports::{
+    Claim, EventPublisher, OutboxStore, PublishOutcome, PublishedMarks, StoreUnavailable,
+};

@@ -38,7 +38,10 @@ pub trait OutboxStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreUnavailable`] when the database cannot be asked; the drainer asks again with backoff.
-    fn claim(&self, claim: Claim) -> impl Future<Output = Result<Vec<OutboxEvent>, StoreUnavailable>> + Send;
+    fn claim(
+        &self,
+        claim: Claim,
+    ) -> impl Future<Output = Result<Vec<OutboxEvent>, StoreUnavailable>> + Send;
 }
 
 /// The database did not answer; the text is for the log.
