@@ -10,10 +10,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rules::{Change, Stock, decide, valid_lines};
+use crate::messages::{Answer, Command};
+use crate::pricing::valid_lines;
+use crate::rules::{Change, Stock, decide};
 use crate::types::{
-    Answer, Command, OrderId, ReleaseId, Reservation, ReservationId, ReservationState, Sku,
-    StockDelta,
+    OrderId, ReleaseId, Reservation, ReservationId, ReservationState, Sku, StockDelta,
 };
 
 /// The rows that a batch needs, sorted and without repeats: the order in which they are locked.

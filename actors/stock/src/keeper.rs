@@ -14,7 +14,8 @@ use actor_kit::batch::{
 use tracing::{Instrument as _, Span, info_span};
 
 use crate::batch::{Changes, Snapshot, Verdict, Wanted, decide_batch};
-use crate::types::{Answer, Command, OrderId, ReservationId};
+use crate::messages::{Answer, Command};
+use crate::types::{OrderId, ReservationId};
 
 /// Stock rows that a Release or Commit is taken to move when a batch is filled; only the reservation knows. Most orders have fewer
 /// lines, and the bound is about the size of a statement, not about correctness.

@@ -33,16 +33,18 @@
 mod batch;
 mod books;
 mod keeper;
+mod messages;
+mod pricing;
 mod rules;
 mod types;
 
 pub use batch::{Changes, ProcessedRelease, Snapshot, Verdict, Wanted, decide_batch};
 pub use books::{Books, BooksError};
 pub use keeper::{KeeperMsg, KeeperStore, StockEntry, StockKeeper, StockStore, keeper};
+pub use messages::{Answer, Command, CommitAnswer, ReleaseAnswer, ReleaseEffect, ReserveAnswer};
 pub use rules::{Change, Decision, Stock, decide};
 pub use types::{
-    Answer, Cents, Command, CommitAnswer, Content, Currency, Hold, LINES_MAX, OrderId, PricedLine,
-    QUANTITY_MAX, Refusal, ReleaseAnswer, ReleaseEffect, ReleaseId, RequestedLine, Reservation,
-    ReservationId, ReservationState, ReserveAnswer, SKU_BYTES_MAX, Shortage, Sku, StockDelta,
-    StockRow,
+    Cents, Content, Currency, Hold, LINES_MAX, OrderId, PricedLine, QUANTITY_MAX, Refusal,
+    ReleaseId, RequestedLine, Reservation, ReservationId, ReservationState, SKU_BYTES_MAX,
+    Shortage, Sku, StockDelta, StockRow,
 };
