@@ -235,7 +235,7 @@ impl<S: OutboxStore, P: EventPublisher, M: PublishedMarks> Actor for OutboxDrain
             }
             DrainerMsg::Own(OwnMsg(Own::Claimed(claimed))) => self.on_claimed(claimed),
             DrainerMsg::Own(OwnMsg(Own::Settled { event_id, outcome })) => {
-                self.on_settled(event_id, &outcome)
+                self.on_settled(event_id, &outcome);
             }
             DrainerMsg::Own(OwnMsg(Own::Wake(generation))) => {
                 if !self.wake.is_current(generation) {

@@ -123,9 +123,9 @@ pub struct Plan {
     /// Failures of the bus in a row; 0 = it answers.
     bus_failures: u32,
     paused_until: Now,
-    claiming: bool,
     /// When the running claim was sent: leases count from there, never later than the database's own count.
     claim_sent: Now,
+    /// Rows the running claim may bring; 0 = none runs. Their places are kept free.
     claim_rows: usize,
     claim_at: Now,
     claim_failures: u32,
@@ -147,7 +147,6 @@ impl Plan {
             marks_since: Duration::ZERO,
             bus_failures: 0,
             paused_until: Duration::ZERO,
-            claiming: false,
             claim_sent: Duration::ZERO,
             claim_rows: 0,
             claim_at: Duration::ZERO,
@@ -163,7 +162,7 @@ impl Plan {
             if self.known.contains(&event.event_id) || self.remembered.contains(event.event_id) {
                 continue;
             }
-            if self.known.len() >= self.limits.held_max {
+            if self.known.len() + self.claim_rows >= self.limits.held_max {
                 dropped += 1;
                 continue;
             }
@@ -182,7 +181,6 @@ impl Plan {
         if rows_max == 0 {
             return None;
         }
-        self.claiming = true;
         self.claim_sent = now;
         self.claim_rows = rows_max;
         Some(Claim {
@@ -194,10 +192,9 @@ impl Plan {
 
     /// The store answered the claim.
     pub fn claimed(&mut self, events: Vec<OutboxEvent>, now: Now) {
-        self.claiming = false;
         self.claim_failures = 0;
         // A full answer says that there is more: the next claim follows as soon as there is room.
-        let full = events.len() >= self.claim_rows;
+        let full = events.len() >= std::mem::take(&mut self.claim_rows);
         self.claim_at = if full {
             now
         } else {
@@ -219,7 +216,7 @@ impl Plan {
 
     /// The store could not be asked.
     pub fn claim_failed(&mut self, now: Now, jitter: f64) {
-        self.claiming = false;
+        self.claim_rows = 0;
         self.claim_at = now + self.limits.outage.delay(self.claim_failures, jitter);
         self.claim_failures = self.claim_failures.saturating_add(1);
     }
@@ -351,7 +348,7 @@ impl Plan {
     /// anyway, leases are left to replicas that reach the bus. A small claim costs as much as a large one, so it waits
     /// until there is room for half of one.
     fn claimable(&self) -> usize {
-        if self.claiming || (self.bus_failures > 0 && !self.known.is_empty()) {
+        if self.claim_rows > 0 || (self.bus_failures > 0 && !self.known.is_empty()) {
             return 0;
         }
         let rows_max = self.limits.claim_rows_max.min(self.limits.held_max);
