@@ -10,9 +10,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{OnceLock, mpsc};
+use std::sync::OnceLock;
 
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 
 use crate::error::Error;
 use crate::identity::Identity;
@@ -172,6 +173,9 @@ fn children_of(pid: u32) -> Vec<rustix::process::Pid> {
         .collect()
 }
 
+/// Starts waiting for the forking thread: each takes a millisecond, and a stack has half a dozen.
+const JOBS_MAX: usize = 16;
+
 struct Job {
     command: Command,
     runtime: tokio::runtime::Handle,
@@ -186,7 +190,7 @@ async fn fork(command: Command) -> std::io::Result<Child> {
         runtime: tokio::runtime::Handle::current(),
         reply,
     };
-    forker()?.send(job).map_err(|_| gone())?;
+    forker()?.send(job).await.map_err(|_| gone())?;
     answer.await.map_err(|_| gone())?
 }
 
@@ -194,11 +198,11 @@ fn forker() -> std::io::Result<&'static mpsc::Sender<Job>> {
     static FORKER: OnceLock<Option<mpsc::Sender<Job>>> = OnceLock::new();
     FORKER
         .get_or_init(|| {
-            let (jobs, queue) = mpsc::channel::<Job>();
+            let (jobs, mut queue) = mpsc::channel::<Job>(JOBS_MAX);
             std::thread::Builder::new()
                 .name("devstack-fork".to_owned())
                 .spawn(move || {
-                    for mut job in queue {
+                    while let Some(mut job) = queue.blocking_recv() {
                         let _entered = job.runtime.enter();
                         // A caller that stopped waiting drops the child, and dropping kills it.
                         let _ = job.reply.send(job.command.spawn());

@@ -320,6 +320,10 @@ impl Cluster {
 
 impl Drop for Cluster {
     /// An immediate shutdown, waited for: PostgreSQL then frees its shared memory, which a SIGKILL would leave.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "drop cannot await, and lasts milliseconds at the end of a stack"
+    )]
     fn drop(&mut self) {
         const DROP_DEADLINE: Duration = Duration::from_secs(3);
         let Some(mut child) = self.child.take() else {

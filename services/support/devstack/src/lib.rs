@@ -30,13 +30,16 @@
     )
 )]
 
+mod blocking;
 mod child;
 mod cluster;
 mod datadir;
+mod environment;
 mod error;
 mod health;
 mod identity;
 mod nats;
+mod portmap;
 mod ports;
 mod progress;
 mod roles;
@@ -49,15 +52,17 @@ mod tools;
 
 pub use child::Signal;
 pub use cluster::{Cluster, ClusterConfig, Durability};
+pub use environment::DEMO_USERS;
 pub use error::Error;
 pub use health::get_status;
 pub use nats::Nats;
+pub use portmap::PortMap;
 pub use ports::{PortLease, ensure_free, lease};
 pub use progress::{Progress, Silent};
 pub use roles::{AUDIT_ROLE, DATABASES, DatabaseSpec, SUPERUSER};
 pub use secrets::Secrets;
 pub use service::{Console, Restart, Service, ServiceSpec, ServiceState};
-pub use stack::{DEMO_USERS, PortMap, SERVICES, Stack, StackOptions};
+pub use stack::{SERVICES, Stack, StackOptions};
 pub use state::StateDir;
 pub use testing::{Migrate, TestStack, workspace_root};
 pub use tools::{ToolOptions, Tools};

