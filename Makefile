@@ -1,0 +1,39 @@
+# The commands of shopapi. `make help` lists them.
+
+SHOPCTL = cargo run --quiet --locked -p shopctl --
+
+.DEFAULT_GOAL := help
+.PHONY: help doctor demo dev dev-reset test lint fmt audit bench sql
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+doctor: ## names what this machine lacks
+	@scripts/doctor.sh
+
+demo: doctor ## an own stack, four orders on their way, and the audit of the books; ends by itself
+	$(SHOPCTL) demo
+
+dev: doctor ## the same stack, stays up and restarts what dies (PORT_BASE=20000 for other ports)
+	$(SHOPCTL) dev $(if $(PORT_BASE),--port-base $(PORT_BASE))
+
+dev-reset: doctor ## wipes what `make dev` keeps
+	$(SHOPCTL) dev-reset
+
+test: doctor ## every test, ring by ring
+	scripts/test.sh
+
+lint: doctor ## format, clippy, licences and bans, shell scripts, generated SQL
+	scripts/lint.sh
+
+fmt: ## formats the code
+	cargo fmt --all
+
+audit: doctor ## the books of the running `make dev`, over all databases
+	$(SHOPCTL) audit
+
+bench: doctor ## orders/s, latency and CPU per order on an own release stack
+	$(SHOPCTL) bench
+
+sql: doctor ## regenerates the typed SQL from queries and migrations
+	PATH="$$(scripts/tools.sh):$$PATH" $(SHOPCTL) sql generate

