@@ -28,12 +28,28 @@
     )
 )]
 
+mod connection;
+mod consumer;
+mod delivery;
+pub mod disposition;
+mod envelope;
 mod event;
+pub mod headers;
+mod hints;
 mod ports;
+mod publisher;
+mod session;
 mod spec;
+mod suspects;
+mod topology;
 
+pub use connection::{BadBusOptions, BusCredentials, BusOptions, BusState, BusTls, Connection};
+pub use consumer::{ConsumerMsg, ConsumerStatus, JetStreamConsumer};
 pub use event::{InboundEvent, Incoming, OutboundEvent, Outcome};
+pub use hints::{Hints, HintsUnavailable};
 pub use ports::{
-    BatchTo, DeadLetter, DeadLetterReason, DeadLetterStore, DeadLetterUnavailable, Each, EventHandler,
+    BatchTo, DeadLetter, DeadLetterReason, DeadLetterStore, DeadLetterUnavailable, Each,
+    EventHandler,
 };
+pub use publisher::{JetStreamPublisher, PUBLISH_WINDOW, PublishFailure, Published, PublisherMsg};
 pub use spec::{ConsumerSpec, StreamSpec};

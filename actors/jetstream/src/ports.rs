@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
-use actor_kit::Mailbox;
+use actor_kit::{Mailbox, SendError};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -17,7 +18,10 @@ pub trait EventHandler: Send + Sync + 'static {
     fn deliver(&self, batch: Vec<Incoming>) -> impl Future<Output = ()> + Send;
 }
 
-/// Sends each batch as one message to an actor, waiting for a place in its mailbox.
+/// Pause before a batch is offered again to an actor that is being restarted; restarts take about as long.
+const HANDLER_AWAY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Sends each batch as one message to an actor, waiting for a place in its mailbox and for the actor to be there.
 ///
 /// ```ignore
 /// let handler = BatchTo::new(registry.clone(), RegistryMsg::Events);
@@ -36,9 +40,17 @@ impl<M> BatchTo<M> {
 
 impl<M: Send + 'static> EventHandler for BatchTo<M> {
     async fn deliver(&self, batch: Vec<Incoming>) {
-        // A mailbox without an actor drops the batch and with it the answer ports: the events come again.
-        if self.mailbox.send((self.wrap)(batch)).await.is_err() {
-            warn!(mailbox = self.mailbox.name(), "the handler of events is gone");
+        let mut message = (self.wrap)(batch);
+        // An actor that is being restarted is waited for: dropping the batch would count as its events' fault.
+        while let Err(SendError::Gone(returned) | SendError::Full(returned)) =
+            self.mailbox.send(message).await
+        {
+            warn!(
+                mailbox = self.mailbox.name(),
+                "the handler of events is away"
+            );
+            tokio::time::sleep(HANDLER_AWAY_PAUSE).await;
+            message = returned;
         }
     }
 }
@@ -157,7 +169,10 @@ pub trait DeadLetterStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`DeadLetterUnavailable`] when it is not certain that the letter is committed: the event is delivered again.
-    fn commit(&self, letter: DeadLetter) -> impl Future<Output = Result<(), DeadLetterUnavailable>> + Send;
+    fn commit(
+        &self,
+        letter: DeadLetter,
+    ) -> impl Future<Output = Result<(), DeadLetterUnavailable>> + Send;
 }
 
 /// The letter may not be committed; the text is for the log.

@@ -23,7 +23,10 @@ pub struct StreamSpec {
 impl StreamSpec {
     /// A stream with the house's retention: 7 days (a long weekend with a dead consumer loses nothing), 1 GiB (at 500 bytes an
     /// event about two million), duplicates known for 2 minutes (longer than any publish retry of one lease), one replica.
-    pub fn new(name: impl Into<String>, subjects: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn new(
+        name: impl Into<String>,
+        subjects: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
         Self {
             name: name.into(),
             subjects: subjects.into_iter().map(Into::into).collect(),

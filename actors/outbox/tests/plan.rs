@@ -1,6 +1,7 @@
 //! The plan alone: tables for each rule, then random histories against a table of rows and a bus that fail in every way.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::allow_attributes,
     reason = "tests fail by panicking"
