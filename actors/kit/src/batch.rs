@@ -15,6 +15,7 @@
 //!
 //! **Crash.** What waited is dropped, so its senders learn [`AskError::Gone`](crate::AskError::Gone); a transaction that runs goes on in its task.
 
+mod flight;
 mod queue;
 mod writer;
 

@@ -65,7 +65,7 @@ impl<M> From<&SendError<M>> for AskError {
 
 pub(crate) enum Target<M> {
     Actor(ActorRef<Envelope<M>>),
-    Probe(mpsc::UnboundedSender<Envelope<M>>),
+    Probe(mpsc::Sender<Envelope<M>>),
 }
 
 struct Shared<M> {
@@ -156,7 +156,11 @@ impl<M: Send + 'static> Mailbox<M> {
                 // Only receiving and type erasure, which are not used, end in the others; the message is lost with them.
                 Err(_) => None,
             },
-            Some(Target::Probe(probe)) => probe.send(envelope).err().map(|error| error.0),
+            // As many places as the mailbox has: full only means closed.
+            Some(Target::Probe(probe)) => probe
+                .try_send(envelope)
+                .err()
+                .map(mpsc::error::TrySendError::into_inner),
         };
         undelivered.map_or(Ok(()), |envelope| Err(SendError::Gone(envelope.message)))
     }

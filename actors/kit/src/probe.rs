@@ -11,7 +11,7 @@ use crate::mailbox::{Envelope, Mailbox, Permit, Target};
 #[must_use]
 pub fn probe<M: Send + 'static>(capacity: usize) -> (Mailbox<M>, Probe<M>) {
     let mailbox = Mailbox::new("probe", capacity);
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::channel(capacity);
     mailbox.bind(Target::Probe(sender));
     (mailbox, Probe { receiver })
 }
@@ -19,7 +19,7 @@ pub fn probe<M: Send + 'static>(capacity: usize) -> (Mailbox<M>, Probe<M>) {
 /// The receiving end of a [`probe`].
 #[derive(Debug)]
 pub struct Probe<M> {
-    receiver: mpsc::UnboundedReceiver<Envelope<M>>,
+    receiver: mpsc::Receiver<Envelope<M>>,
 }
 
 impl<M: Send + 'static> Probe<M> {

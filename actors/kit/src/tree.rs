@@ -5,49 +5,26 @@
 //! Only panics and errors are crashes. A lost database or broker is a state that an actor answers from, so it never counts.
 
 mod render;
+mod spec;
 mod supervisor;
 mod task_child;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use ractor::{ActorCell, ActorRef};
+use ractor::ActorRef;
 use tokio::sync::watch;
 
-use crate::actor::{Actor, ActorError, SpawnError, spawn_shell};
-use crate::backoff::Backoff;
-use crate::mailbox::Mailbox;
-use crate::reply::Reply;
-use crate::{Answer, StopSignal};
+use crate::actor::SpawnError;
+use crate::reply::{Answer, Reply};
 pub use render::picture_in;
+pub use spec::{ChildSpec, Restart};
 use supervisor::{Launch, Supervisor, SupervisorMsg};
-use task_child::TaskChild;
-
-/// Delay before a crashed child is started again: short enough that callers' deadlines outlive one crash, and capped so that a child
-/// that cannot start does not fill the log.
-const RESTART_BACKOFF: Backoff = Backoff {
-    base: Duration::from_millis(50),
-    cap: Duration::from_secs(5),
-};
 
 /// How long one child may take to stop. A child's own bounds are shorter; past this it is killed.
 const CHILD_STOP_DEADLINE: Duration = Duration::from_secs(8);
-
-/// When a child is started again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Restart {
-    /// Whenever it ends.
-    Permanent,
-    /// When it crashed.
-    Transient,
-    /// Never.
-    Temporary,
-}
 
 /// What a child is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,87 +72,6 @@ impl Intensity {
             crashes.pop_front();
         }
         crashes.len() > self.crashes
-    }
-}
-
-type Spawn =
-    Box<dyn Fn(ActorCell) -> BoxFuture<'static, Result<ActorCell, SpawnError>> + Send + Sync>;
-type Gauge = Box<dyn Fn() -> (usize, usize) + Send + Sync>;
-
-/// One child: its name and purpose as the picture shows them, how it is built, and when it is built again.
-pub struct ChildSpec {
-    name: &'static str,
-    about: &'static str,
-    dynamic: Option<(&'static str, &'static str)>,
-    restart: Restart,
-    backoff: Backoff,
-    spawn: Spawn,
-    gauge: Gauge,
-}
-
-impl fmt::Debug for ChildSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChildSpec")
-            .field("name", &self.name)
-            .field("restart", &self.restart)
-            .finish_non_exhaustive()
-    }
-}
-
-impl ChildSpec {
-    /// A Permanent child served at `mailbox`. `build` makes a fresh actor for the start and for each restart.
-    pub fn new<A: Actor>(
-        name: &'static str,
-        about: &'static str,
-        mailbox: &Mailbox<A::Msg>,
-        build: impl Fn() -> A + Send + Sync + 'static,
-    ) -> Self {
-        let bound = mailbox.clone();
-        let gauged = mailbox.clone();
-        Self {
-            name,
-            about,
-            dynamic: None,
-            restart: Restart::Permanent,
-            backoff: RESTART_BACKOFF,
-            spawn: Box::new(move |supervisor| {
-                let actor = build();
-                let mailbox = bound.clone();
-                async move { spawn_shell(actor, name, &mailbox, Some(supervisor)).await }.boxed()
-            }),
-            gauge: Box::new(move || (gauged.depth(), gauged.capacity())),
-        }
-    }
-
-    /// A Permanent child that runs a task, such as a server, until it is told to stop. An `Err` is a crash.
-    pub fn task<F, T>(name: &'static str, about: &'static str, run: F) -> Self
-    where
-        F: Fn(StopSignal) -> T + Send + Sync + Clone + 'static,
-        T: Future<Output = Result<(), ActorError>> + Send + 'static,
-    {
-        let mailbox = Mailbox::new(name, 1);
-        Self::new(name, about, &mailbox, move || TaskChild::new(run.clone()))
-    }
-
-    /// When it is started again.
-    #[must_use]
-    pub fn restart(mut self, restart: Restart) -> Self {
-        self.restart = restart;
-        self
-    }
-
-    /// How long to wait before it is started again.
-    #[must_use]
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
-    /// Declares the kind of children that this child makes itself, for the picture.
-    #[must_use]
-    pub fn dynamic(mut self, name: &'static str, about: &'static str) -> Self {
-        self.dynamic = Some((name, about));
-        self
     }
 }
 

@@ -7,14 +7,13 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::queue::{Queue, Queued};
+use super::flight::{Batch, Ticket, Waiting};
+use super::queue::Queue;
 use super::{
-    Attempt, BatchEntry, BatchError, BatchLimits, BatchStore, OwnMsg, Verdict, WriteError,
-    WriteResult, WriterMsg,
+    BatchError, BatchLimits, BatchStore, OwnMsg, Verdict, WriteError, WriteResult, WriterMsg,
 };
 use crate::actor::{Actor, ActorError, Ctx, SelfRef};
 use crate::backoff::Backoff;
-use crate::mailbox::Permit;
 use crate::reply::Reply;
 use crate::timer::{Generation, Timer};
 
@@ -37,73 +36,6 @@ pub(super) enum Own {
     PauseElapsed(Generation),
     /// Nothing came for lazy entries to ride on.
     LazyElapsed(Generation),
-}
-
-/// Who waits for an entry.
-struct Ticket<A> {
-    reply: Option<Reply<WriteResult<A>>>,
-    permit: Option<Permit>,
-}
-
-impl<A> Ticket<A> {
-    fn answer(self, result: WriteResult<A>) {
-        if let Some(reply) = self.reply {
-            reply.send(result);
-        }
-        drop(self.permit);
-    }
-}
-
-struct Waiting<E, A> {
-    entry: E,
-    ticket: Ticket<A>,
-}
-
-impl<E: BatchEntry, A> Queued for Waiting<E, A> {
-    type Entry = E;
-    fn entry(&self) -> &E {
-        &self.entry
-    }
-}
-
-struct Batch<E, A> {
-    entries: Vec<E>,
-    tickets: Vec<Ticket<A>>,
-    attempt: Attempt,
-    /// When its outcome first was open.
-    since: Option<Instant>,
-}
-
-impl<E, A> Batch<E, A> {
-    fn new(waiting: Vec<Waiting<E, A>>) -> Self {
-        let (entries, tickets) = waiting
-            .into_iter()
-            .map(|waiting| (waiting.entry, waiting.ticket))
-            .unzip();
-        Self {
-            entries,
-            tickets,
-            attempt: Attempt::default(),
-            since: None,
-        }
-    }
-
-    fn refuse(self, error: WriteError) {
-        for ticket in self.tickets {
-            ticket.answer(Err(error));
-        }
-    }
-
-    fn halves(mut self) -> [Self; 2] {
-        let middle = self.entries.len() / 2;
-        let right = Self {
-            entries: self.entries.split_off(middle),
-            tickets: self.tickets.split_off(middle),
-            attempt: self.attempt,
-            since: self.since,
-        };
-        [self, right]
-    }
 }
 
 struct Finished<S: BatchStore> {

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::probe::settle;
-use crate::{AskError, Ctx};
+use crate::{Actor, ActorError, AskError, ChildId, Ctx, Exit, Mailbox, StopSignal};
 
 /// Counts, and does as it is told.
 struct Counter {
@@ -228,8 +228,6 @@ enum ParentMsg {
     Adopt(Reply<Mailbox<CounterMsg>>),
     Exits(Reply<Vec<Exit>>),
 }
-
-use crate::{ChildId, Exit};
 
 impl Actor for Parent {
     type Msg = ParentMsg;

@@ -1,0 +1,151 @@
+//! The `ractor` actor around one [`Actor`].
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use ractor::{ActorCell, ActorRef, SupervisionEvent};
+use tracing::{Instrument as _, Span};
+
+use super::{Actor, ActorError, ChildId, Ctx, Exit, SpawnError};
+use crate::mailbox::{Envelope, Mailbox, Target};
+use crate::trace::TraceContext;
+
+/// How long a stopping actor waits for its dynamic children; a handler takes milliseconds, so five seconds mean that one hangs.
+const CHILDREN_STOP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Starts `actor` under `supervisor` and binds `mailbox` to it.
+pub(crate) async fn spawn_shell<A: Actor>(
+    actor: A,
+    name: &str,
+    mailbox: &Mailbox<A::Msg>,
+    supervisor: Option<ActorCell>,
+) -> Result<ActorCell, SpawnError> {
+    let launch = Launch {
+        actor,
+        name: name.to_owned(),
+        mailbox: mailbox.clone(),
+    };
+    // ractor's names are global to the process, so actors stay unnamed there.
+    let spawned = match supervisor {
+        Some(supervisor) => {
+            ractor::Actor::spawn_linked(None, Shell(PhantomData), launch, supervisor).await
+        }
+        None => ractor::Actor::spawn(None, Shell(PhantomData), launch).await,
+    };
+    spawned
+        .map(|(actor, _)| actor.get_cell())
+        .map_err(|error| SpawnError {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        })
+}
+
+/// The `ractor` actor around one [`Actor`].
+struct Shell<A>(PhantomData<fn() -> A>);
+
+struct Launch<A: Actor> {
+    actor: A,
+    name: String,
+    mailbox: Mailbox<A::Msg>,
+}
+
+struct Running<A: Actor> {
+    actor: A,
+    ctx: Ctx<A>,
+}
+
+impl<A: Actor> ractor::Actor for Shell<A> {
+    type Msg = Envelope<A::Msg>;
+    type State = Running<A>;
+    type Arguments = Launch<A>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        launch: Launch<A>,
+    ) -> Result<Running<A>, ActorError> {
+        let mut running = Running {
+            actor: launch.actor,
+            ctx: Ctx::new(launch.name, myself.clone()),
+        };
+        running.actor.started(&running.ctx).await?;
+        launch.mailbox.bind(Target::Actor(myself));
+        Ok(running)
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        envelope: Envelope<A::Msg>,
+        running: &mut Running<A>,
+    ) -> Result<(), ActorError> {
+        let Envelope {
+            message,
+            permit,
+            trace,
+        } = envelope;
+        let (span, trace) = message_span::<A>(&running.ctx, &message, trace);
+        running.ctx.enter(permit, trace);
+        let result = running
+            .actor
+            .handle(&running.ctx, message)
+            .instrument(span)
+            .await;
+        running.ctx.leave();
+        result
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        running: &mut Running<A>,
+    ) -> Result<(), ActorError> {
+        let (child, exit) = match event {
+            SupervisionEvent::ActorTerminated(cell, _, _) => (cell.get_id(), Exit::Normal),
+            SupervisionEvent::ActorFailed(cell, error) => {
+                (cell.get_id(), Exit::Crashed(error.to_string()))
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {
+                return Ok(());
+            }
+        };
+        running
+            .actor
+            .child_exited(&running.ctx, ChildId(child), exit)
+            .await
+    }
+
+    async fn post_stop(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        running: &mut Running<A>,
+    ) -> Result<(), ActorError> {
+        // ractor kills the children of a stopped parent without their post_stop unless they are stopped first.
+        myself
+            .stop_children_and_wait(None, Some(CHILDREN_STOP_DEADLINE))
+            .await;
+        running.actor.stopping(&running.ctx).await;
+        Ok(())
+    }
+}
+
+/// The span of one message, and the context under which its handler's own questions run. Untraced messages have no span.
+fn message_span<A: Actor>(
+    ctx: &Ctx<A>,
+    message: &A::Msg,
+    trace: TraceContext,
+) -> (Span, TraceContext) {
+    if !trace.is_valid() {
+        return (Span::none(), trace);
+    }
+    let span = tracing::info_span!(
+        "actor",
+        otel.name = A::message_name(message),
+        actor = ctx.name()
+    );
+    trace.parent_of(&span);
+    let own = TraceContext::of(&span);
+    // Without an OpenTelemetry layer the span has no identity of its own: the trace still goes on.
+    (span, if own.is_valid() { own } else { trace })
+}
