@@ -1,0 +1,7 @@
+// This file was generated with `clorinde`. Do not modify.
+
+pub mod bus;
+pub mod journal;
+pub mod maintenance;
+pub mod reads;
+pub mod sagas;
