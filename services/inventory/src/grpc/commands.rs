@@ -1,0 +1,165 @@
+//! `InventoryService`: every item is a command of its own with an answer of its own; a bad one does not hold up its neighbours.
+
+use actor_kit::TraceContext;
+use actor_kit::batch::write;
+use futures::future::join_all;
+use shopapi_proto::common::v1::ItemError;
+use shopapi_proto::inventory::v1::inventory_service_server::InventoryService;
+use shopapi_proto::inventory::v1::{
+    CommitRequest, CommitResponse, CommitResult, ReleaseRequest, ReleaseResponse, ReleaseResult,
+    ReserveRequest, ReserveResponse, ReserveResult,
+};
+use stock::{Answer, Command, CommitAnswer, ReleaseAnswer, ReserveAnswer, StockEntry};
+use tonic::{Request, Response, Status};
+use tracing::{Instrument as _, error, info_span, warn};
+
+use super::{Api, status, wire};
+
+/// The commands.
+#[derive(Clone, Debug)]
+pub(super) struct CommandApi {
+    api: Api,
+}
+
+impl CommandApi {
+    pub(super) fn new(api: Api) -> Self {
+        Self { api }
+    }
+
+    fn check_size(&self, items: usize) -> Result<(), Status> {
+        let items_max = self.api.limits.items_max;
+        if items > items_max {
+            return Err(status::invalid(format!(
+                "{items} items are too many: send at most {items_max}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Has the keeper decide one command, within the order's own trace.
+    async fn decide(
+        &self,
+        method: &'static str,
+        command: Command,
+        traceparent: &str,
+    ) -> Result<Answer, ItemError> {
+        let caller = TraceContext::from_traceparent(traceparent).unwrap_or_default();
+        let order_id = command.order_id();
+        let span = info_span!(
+            "inventory",
+            otel.name = method,
+            otel.kind = "server",
+            rpc.system = "grpc",
+            rpc.service = "shopapi.inventory.v1.InventoryService",
+            rpc.method = method,
+            order.id = order_id.0,
+        );
+        caller.parent_of(&span);
+        let own = TraceContext::of(&span);
+        let trace = if own.is_valid() { own } else { caller };
+        let entry = StockEntry { command, trace };
+        let deadline = self.api.limits.command_deadline;
+        write(&self.api.keeper, deadline, entry)
+            .instrument(span)
+            .await
+            .map_err(|error| {
+                warn!(%order_id, method, %error, "stock command not decided");
+                status::undecided(error)
+            })
+    }
+
+    async fn reserve_one(
+        &self,
+        command: Result<Command, ItemError>,
+        traceparent: &str,
+    ) -> Result<ReserveAnswer, ItemError> {
+        match self.decide("Reserve", command?, traceparent).await? {
+            Answer::Reserve(answer) => Ok(answer),
+            Answer::Release(_) | Answer::Commit(_) => Err(status::mixed_up()),
+        }
+    }
+
+    async fn release_one(
+        &self,
+        command: Result<Command, ItemError>,
+        traceparent: &str,
+    ) -> Result<ReleaseAnswer, ItemError> {
+        match self.decide("Release", command?, traceparent).await? {
+            Answer::Release(answer) => Ok(answer),
+            Answer::Reserve(_) | Answer::Commit(_) => Err(status::mixed_up()),
+        }
+    }
+
+    async fn commit_one(
+        &self,
+        command: Result<Command, ItemError>,
+        traceparent: &str,
+    ) -> Result<CommitAnswer, ItemError> {
+        match self.decide("Commit", command?, traceparent).await? {
+            Answer::Commit(answer) => Ok(answer),
+            Answer::Reserve(_) | Answer::Release(_) => Err(status::mixed_up()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl InventoryService for CommandApi {
+    async fn reserve(
+        &self,
+        request: Request<ReserveRequest>,
+    ) -> Result<Response<ReserveResponse>, Status> {
+        let items = request.into_inner().items;
+        self.check_size(items.len())?;
+        let results = join_all(items.into_iter().map(async |mut item| {
+            let reservation_id = item.reservation_id.clone();
+            let traceparent = std::mem::take(&mut item.traceparent);
+            let answer = self.reserve_one(wire::reserve(item), &traceparent).await;
+            self.api.counters.reserved(&answer);
+            ReserveResult {
+                reservation_id,
+                outcome: Some(wire::reserve_outcome(answer)),
+            }
+        }));
+        Ok(Response::new(ReserveResponse {
+            results: results.await,
+        }))
+    }
+
+    async fn release(
+        &self,
+        request: Request<ReleaseRequest>,
+    ) -> Result<Response<ReleaseResponse>, Status> {
+        let items = request.into_inner().items;
+        self.check_size(items.len())?;
+        let results = join_all(items.into_iter().map(async |item| {
+            let answer = self.release_one(wire::release(&item), &item.traceparent).await;
+            if let Ok(ReleaseAnswer::BooksBroken(sku)) = &answer {
+                error!(order_id = item.order_id, %sku, "a release found stock that does not cover its reservation");
+            }
+            self.api.counters.released(&answer);
+            ReleaseResult { reservation_id: item.reservation_id, outcome: Some(wire::release_outcome(answer)) }
+        }));
+        Ok(Response::new(ReleaseResponse {
+            results: results.await,
+        }))
+    }
+
+    async fn commit(
+        &self,
+        request: Request<CommitRequest>,
+    ) -> Result<Response<CommitResponse>, Status> {
+        let items = request.into_inner().items;
+        self.check_size(items.len())?;
+        let results = join_all(items.into_iter().map(async |item| {
+            let answer = self.commit_one(wire::commit(&item), &item.traceparent).await;
+            if let Ok(CommitAnswer::BooksBroken(sku)) = &answer {
+                error!(order_id = item.order_id, %sku, "a commit found stock that does not cover its reservation");
+            }
+            self.api.counters.committed(&answer);
+            CommitResult { reservation_id: item.reservation_id, outcome: Some(wire::commit_outcome(answer)) }
+        }));
+        Ok(Response::new(CommitResponse {
+            results: results.await,
+        }))
+    }
+}
