@@ -159,7 +159,10 @@ impl Connection {
                 let attempt = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
                 RECONNECT.jittered(attempt)
             })
-            .event_callback(move |event| std::future::ready(note(&noted, &event)));
+            .event_callback(move |event| {
+                note(&noted, &event);
+                std::future::ready(())
+            });
         if let Some(BusCredentials { user, password }) = options.credentials.clone() {
             connect = connect.user_and_password(user, password);
         }
@@ -288,7 +291,7 @@ fn note(link: &watch::Sender<Link>, event: &Event) {
         // One line for each attempt to connect while the server is away.
         Event::ClientError(error) => debug!(%error, "NATS client"),
         Event::SlowConsumer(subscription) => {
-            warn!(subscription, "messages of a NATS subscription were dropped")
+            warn!(subscription, "messages of a NATS subscription were dropped");
         }
         Event::LameDuckMode | Event::Draining => info!(%event, "NATS"),
     }

@@ -19,19 +19,18 @@ use actor_kit::{
     Actor, ActorError, Backoff, Ctx, Generation as TimerGeneration, Reply, StopSignal,
     TaskPanicked, Timer,
 };
-use async_nats::jetstream::{AckKind, Message};
+use async_nats::jetstream::Message;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use crate::connection::Generation;
-use crate::delivery::{Broker as _, Delivery, Ending};
-use crate::disposition::{self, Arrival};
-use crate::envelope::RawEvent;
+use crate::delivery::Ending;
 use crate::session::{Session, SessionEnd};
+use crate::suspects::Suspects;
 use crate::topology::EnsureError;
-use crate::{Connection, ConsumerSpec, DeadLetterReason, DeadLetterStore, EventHandler, Incoming};
+use crate::{Connection, ConsumerSpec, DeadLetterStore, EventHandler};
 
 /// Pause before a session is made again.
 const SESSION_RETRY: Backoff = Backoff {
@@ -77,15 +76,15 @@ impl std::fmt::Debug for OwnMsg {
     }
 }
 
-enum Own {
+pub(crate) enum Own {
     /// A connection stands.
     Standing(Generation),
     /// The attempt to make a session has ended.
-    Opened(Result<Session, EnsureError>),
+    Opened(Result<Box<Session>, EnsureError>),
     /// The session brought events, or its end.
-    Pulled(Session, Result<Vec<Message>, SessionEnd>),
+    Pulled(Box<Session>, Result<Vec<Message>, SessionEnd>),
     /// The handler has taken the batch.
-    Taken(Session),
+    Taken(Box<Session>),
     /// A step died with its session.
     StepDied(String),
     /// The pause is over.
@@ -96,17 +95,17 @@ enum Own {
 
 /// See the module's documentation.
 pub struct JetStreamConsumer<H, D> {
-    connection: Connection,
-    spec: Arc<ConsumerSpec>,
-    handler: Arc<H>,
-    letters: Arc<D>,
-    status: ConsumerStatus,
-    suspects: crate::suspects::Suspects,
+    pub(crate) connection: Connection,
+    pub(crate) spec: Arc<ConsumerSpec>,
+    pub(crate) handler: Arc<H>,
+    pub(crate) letters: Arc<D>,
+    pub(crate) status: ConsumerStatus,
+    pub(crate) suspects: Suspects,
     /// A session that rests because enough is in hand.
-    resting: Option<Session>,
+    resting: Option<Box<Session>>,
     failures: u32,
     pause: Timer,
-    deliveries: TaskTracker,
+    pub(crate) deliveries: TaskTracker,
     stop: StopSignal,
     /// Ends a session beside the actor also when the actor crashes: it would steal a batch otherwise.
     _stop_with_me: DropGuard,
@@ -127,7 +126,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
             handler,
             letters,
             status: ConsumerStatus::default(),
-            suspects: crate::suspects::Suspects::default(),
+            suspects: Suspects::default(),
             resting: None,
             failures: 0,
             pause: Timer::default(),
@@ -163,7 +162,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
         });
     }
 
-    fn on_opened(&mut self, ctx: &Ctx<Self>, opened: Result<Session, EnsureError>) {
+    fn on_opened(&mut self, ctx: &Ctx<Self>, opened: Result<Box<Session>, EnsureError>) {
         match opened {
             Ok(session) => {
                 info!(
@@ -187,7 +186,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
         }
     }
 
-    fn pull(&mut self, ctx: &Ctx<Self>, mut session: Session) {
+    pub(crate) fn pull(&mut self, ctx: &Ctx<Self>, mut session: Box<Session>) {
         if self.status.in_hand >= self.spec.in_hand_max {
             self.resting = Some(session);
             return;
@@ -207,7 +206,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
     fn on_pulled(
         &mut self,
         ctx: &Ctx<Self>,
-        session: Session,
+        session: Box<Session>,
         pulled: Result<Vec<Message>, SessionEnd>,
     ) {
         match pulled {
@@ -220,7 +219,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
                 self.hand_over(ctx, session, batch);
             }
             Err(SessionEnd::Stopping) => {
-                debug!(consumer = self.spec.durable, "no more events are pulled")
+                debug!(consumer = self.spec.durable, "no more events are pulled");
             }
             Err(SessionEnd::ConnectionLost) => self.connect(ctx),
             Err(end @ SessionEnd::Worn(_)) => {
@@ -228,122 +227,6 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
                 self.pause(ctx);
             }
         }
-    }
-
-    /// What arrived, as far as it belongs to the batch that is handed over now.
-    fn on_message(&mut self, ctx: &Ctx<Self>, message: Message) -> Option<Incoming> {
-        let raw = raw_event(&message)?;
-        let opened = raw.open(&self.spec);
-        let event_id = raw.event_id();
-        let deaths = event_id.map_or(0, |id| self.suspects.deaths(id));
-        let envelope = opened.as_ref().map(|_| ()).map_err(Clone::clone);
-        match (
-            disposition::on_arrival(envelope, deaths, self.spec.handler_deaths_max),
-            opened,
-        ) {
-            (Arrival::DeadLetter(reason), _) => self.give_up(ctx, message, raw, reason),
-            (Arrival::HandOver { .. }, Err(reason)) => self.give_up(ctx, message, raw, reason),
-            (Arrival::HandOver { alone: false }, Ok(event)) => {
-                let (reply, answer) = Reply::channel();
-                self.deliver(ctx, message, raw, deaths, answer);
-                return Some(Incoming { event, reply });
-            }
-            (Arrival::HandOver { alone: true }, Ok(event))
-                if self.suspects.take_in_hand(event.event_id) =>
-            {
-                let (reply, answer) = Reply::channel();
-                self.deliver(ctx, message, raw, deaths, answer);
-                self.hand_over_alone(Incoming { event, reply });
-            }
-            // Another suspect is in hand: this one comes again in a moment.
-            (Arrival::HandOver { alone: true }, Ok(_)) => {
-                let pause = disposition::pause(raw.delivered, rand::random());
-                self.deliveries
-                    .spawn(async move { message.tell(AckKind::Nak(Some(pause))).await });
-            }
-        }
-        None
-    }
-
-    fn give_up(
-        &mut self,
-        ctx: &Ctx<Self>,
-        message: Message,
-        raw: RawEvent,
-        reason: DeadLetterReason,
-    ) {
-        let event_id = raw.event_id();
-        let delivery = self.delivery(message, raw, 0);
-        self.track(
-            ctx,
-            event_id,
-            async move { delivery.given_up(reason).await },
-        );
-    }
-
-    fn deliver(
-        &mut self,
-        ctx: &Ctx<Self>,
-        message: Message,
-        raw: RawEvent,
-        deaths: u32,
-        answer: actor_kit::Answer<crate::Outcome>,
-    ) {
-        let event_id = raw.event_id();
-        let delivery = self.delivery(message, raw, deaths);
-        self.track(
-            ctx,
-            event_id,
-            async move { delivery.answered_by(answer).await },
-        );
-    }
-
-    fn delivery(&self, broker: Message, raw: RawEvent, deaths: u32) -> Delivery<Message, D> {
-        Delivery {
-            broker,
-            raw,
-            spec: Arc::clone(&self.spec),
-            letters: Arc::clone(&self.letters),
-            deaths,
-        }
-    }
-
-    fn track(
-        &mut self,
-        ctx: &Ctx<Self>,
-        event_id: Option<Uuid>,
-        delivery: impl Future<Output = Ending> + Send + 'static,
-    ) {
-        self.status.in_hand += 1;
-        ctx.spawn_then(self.deliveries.track_future(delivery), move |ending| {
-            // A panic of ours leaves the event unacknowledged: the broker delivers it again.
-            own(Own::Ended(event_id, ending.unwrap_or(Ending::Postponed)))
-        });
-    }
-
-    fn hand_over(&mut self, ctx: &Ctx<Self>, session: Session, batch: Vec<Incoming>) {
-        if batch.is_empty() {
-            self.pull(ctx, session);
-            return;
-        }
-        let handler = Arc::clone(&self.handler);
-        let handing = async move {
-            handler.deliver(batch).await;
-            session
-        };
-        ctx.spawn_then(handing, |taken| {
-            own(match taken {
-                Ok(session) => Own::Taken(session),
-                Err(TaskPanicked(text)) => Own::StepDied(text),
-            })
-        });
-    }
-
-    fn hand_over_alone(&self, incoming: Incoming) {
-        let handler = Arc::clone(&self.handler);
-        // A panic drops the answer port, which is how its delivery learns of it.
-        self.deliveries
-            .spawn(async move { handler.deliver(vec![incoming]).await });
     }
 
     fn on_ended(&mut self, ctx: &Ctx<Self>, event_id: Option<Uuid>, ending: Ending) {
@@ -382,26 +265,8 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
     }
 }
 
-fn own(message: Own) -> ConsumerMsg {
+pub(crate) fn own(message: Own) -> ConsumerMsg {
     ConsumerMsg::Own(OwnMsg(message))
-}
-
-fn raw_event(message: &Message) -> Option<RawEvent> {
-    let info = match message.info() {
-        Ok(info) => info,
-        Err(error) => {
-            // Not from a stream, so there is nothing to acknowledge either.
-            warn!(%error, "a message without JetStream's reply subject is dropped");
-            return None;
-        }
-    };
-    Some(RawEvent {
-        subject: message.subject.to_string(),
-        headers: message.headers.clone().unwrap_or_default(),
-        payload: message.payload.clone(),
-        delivered: u64::try_from(info.delivered).unwrap_or(1),
-        published_ns: info.published.unix_timestamp_nanos(),
-    })
 }
 
 impl<H: EventHandler, D: DeadLetterStore> Actor for JetStreamConsumer<H, D> {

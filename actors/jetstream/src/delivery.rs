@@ -171,3 +171,178 @@ impl<B: Broker, D: DeadLetterStore> Delivery<B, D> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use actor_kit::Reply;
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::DeadLetterUnavailable;
+
+    /// What was told to the broker and to the table, in order.
+    type Log = Arc<Mutex<Vec<String>>>;
+
+    struct Told(Log);
+
+    impl Broker for Told {
+        async fn tell(&self, kind: AckKind) {
+            let word = match kind {
+                AckKind::Nak(Some(_)) => "nak".to_owned(),
+                other => format!("{other:?}").to_lowercase(),
+            };
+            self.0.lock().unwrap().push(word);
+        }
+    }
+
+    enum Table {
+        Commits,
+        Refuses,
+        Hangs,
+        Panics,
+    }
+
+    struct Letters(Log, Table);
+
+    impl DeadLetterStore for Letters {
+        async fn commit(&self, letter: DeadLetter) -> Result<(), DeadLetterUnavailable> {
+            match self.1 {
+                Table::Commits => {
+                    let line = format!(
+                        "letter {} {}/{}",
+                        letter.reason.code(),
+                        letter.payload.len(),
+                        letter.payload_bytes
+                    );
+                    self.0.lock().unwrap().push(line);
+                    Ok(())
+                }
+                Table::Refuses => Err(DeadLetterUnavailable("scripted".to_owned())),
+                Table::Hangs => std::future::pending().await,
+                Table::Panics => panic!("scripted"),
+            }
+        }
+    }
+
+    fn stage(table: Table, deaths: u32) -> (Delivery<Told, Letters>, Log) {
+        let log = Log::default();
+        let spec = ConsumerSpec {
+            payload_bytes_max: 4,
+            handler_deaths_max: 3,
+            ..ConsumerSpec::new("S", "c")
+        };
+        let raw = RawEvent {
+            subject: "s.a".to_owned(),
+            headers: async_nats::HeaderMap::new(),
+            payload: Bytes::from_static(b"payload"),
+            delivered: 1,
+            published_ns: 1,
+        };
+        let letters = Arc::new(Letters(Arc::clone(&log), table));
+        let broker = Told(Arc::clone(&log));
+        (
+            Delivery {
+                broker,
+                raw,
+                spec: Arc::new(spec),
+                letters,
+                deaths,
+            },
+            log,
+        )
+    }
+
+    fn answered(outcome: Outcome) -> Answer<Outcome> {
+        let (reply, answer) = Reply::channel();
+        reply.send(outcome);
+        answer
+    }
+
+    fn died() -> Answer<Outcome> {
+        Reply::channel().1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_answer_has_its_end() {
+        let table = [
+            (answered(Outcome::Done), 0, Ending::Acked, vec!["ack"]),
+            (answered(Outcome::Ignored), 2, Ending::Acked, vec!["ack"]),
+            (
+                answered(Outcome::RetryLater),
+                0,
+                Ending::Postponed,
+                vec!["nak"],
+            ),
+            (
+                answered(Outcome::Poison("x".to_owned())),
+                0,
+                Ending::GivenUp,
+                vec!["letter poison 4/7", "term"],
+            ),
+            (died(), 0, Ending::Died, vec!["nak"]),
+            (
+                died(),
+                2,
+                Ending::GivenUp,
+                vec!["letter handler_died 4/7", "term"],
+            ),
+        ];
+        for (answer, deaths, ending, told) in table {
+            let (delivery, log) = stage(Table::Commits, deaths);
+            assert_eq!(delivery.answered_by(answer).await, ending);
+            assert_eq!(*log.lock().unwrap(), told);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_its_letter_an_event_is_not_terminated() {
+        let (delivery, log) = stage(Table::Refuses, 0);
+        assert_eq!(
+            delivery.given_up(DeadLetterReason::Oversize).await,
+            Ending::Postponed
+        );
+        assert_eq!(*log.lock().unwrap(), ["nak"]);
+        // A death stays counted, so that the next arrival goes straight to the letters.
+        let (delivery, log) = stage(Table::Refuses, 2);
+        assert_eq!(delivery.answered_by(died()).await, Ending::Died);
+        assert_eq!(*log.lock().unwrap(), ["nak"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_does_not_answer_is_not_waited_for_for_ever() {
+        let (delivery, log) = stage(Table::Hangs, 0);
+        let started = Instant::now();
+        assert_eq!(
+            delivery.given_up(DeadLetterReason::Oversize).await,
+            Ending::Postponed
+        );
+        assert_eq!(started.elapsed(), COMMIT_DEADLINE);
+        assert_eq!(*log.lock().unwrap().last().unwrap(), "nak");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_work_reports_progress_until_it_answers() {
+        let (delivery, log) = stage(Table::Commits, 0);
+        let (reply, answer) = Reply::channel();
+        let slow = async move {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            reply.send(Outcome::Done);
+        };
+        let (ending, ()) = tokio::join!(delivery.answered_by(answer), slow);
+        assert_eq!(ending, Ending::Acked);
+        assert_eq!(
+            *log.lock().unwrap(),
+            ["progress", "progress", "progress", "ack"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panicking_table_says_nothing_to_the_broker() {
+        let (delivery, log) = stage(Table::Panics, 0);
+        let ended = tokio::spawn(delivery.given_up(DeadLetterReason::Oversize)).await;
+        assert!(ended.unwrap_err().is_panic());
+        assert!(log.lock().unwrap().is_empty());
+    }
+}

@@ -118,3 +118,101 @@ fn bounded(mut reason: String) -> String {
     reason.truncate(end);
     reason
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DEATHS_MAX: u32 = 3;
+
+    #[test]
+    fn arrivals() {
+        let alone = |alone| Arrival::HandOver { alone };
+        let died = |times| Arrival::DeadLetter(DeadLetterReason::HandlerDied { times });
+        let table = [
+            (Ok(()), 0, alone(false)),
+            (Ok(()), 1, alone(true)),
+            (Ok(()), 2, alone(true)),
+            (Ok(()), 3, died(3)),
+            (Ok(()), 4, died(4)),
+            (
+                Err(DeadLetterReason::Oversize),
+                0,
+                Arrival::DeadLetter(DeadLetterReason::Oversize),
+            ),
+            (
+                Err(DeadLetterReason::Oversize),
+                9,
+                Arrival::DeadLetter(DeadLetterReason::Oversize),
+            ),
+        ];
+        for (envelope, deaths, expected) in table {
+            assert_eq!(
+                on_arrival(envelope.clone(), deaths, DEATHS_MAX),
+                expected,
+                "{envelope:?} after {deaths} deaths"
+            );
+        }
+    }
+
+    #[test]
+    fn answers() {
+        let base = Disposition::Nak(Duration::from_millis(250));
+        let later = Disposition::Nak(Duration::from_secs(30));
+        let poison =
+            |text: &str| Disposition::DeadLetter(DeadLetterReason::Poison(text.to_owned()));
+        let died = Disposition::DeadLetter(DeadLetterReason::HandlerDied { times: 3 });
+        let table = [
+            (Some(Outcome::Done), 1, 0, Disposition::Ack),
+            (Some(Outcome::Done), 99, 2, Disposition::Ack),
+            (Some(Outcome::Ignored), 1, 0, Disposition::Ack),
+            (Some(Outcome::RetryLater), 1, 0, base.clone()),
+            (Some(Outcome::RetryLater), 1_000_000, 2, later),
+            (Some(Outcome::Poison("no".to_owned())), 1, 0, poison("no")),
+            (None, 1, 1, base.clone()),
+            (None, 1, 2, base),
+            (None, 1, 3, died),
+        ];
+        for (outcome, delivered, deaths, expected) in table {
+            let decided = on_answer(outcome.clone(), delivered, deaths, DEATHS_MAX, 1.0);
+            assert_eq!(
+                decided, expected,
+                "{outcome:?}, delivered {delivered}, {deaths} deaths"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_committed_letter_ends_its_event() {
+        assert_eq!(after_commit(true, 1, 0.5), AfterCommit::Term);
+        assert_eq!(
+            after_commit(false, 1, 1.0),
+            AfterCommit::Nak(Duration::from_millis(250))
+        );
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let reason = "ä".repeat(REASON_BYTES_MAX);
+        let Disposition::DeadLetter(DeadLetterReason::Poison(kept)) =
+            on_answer(Some(Outcome::Poison(reason)), 1, 0, DEATHS_MAX, 0.0)
+        else {
+            panic!("poison becomes a dead letter");
+        };
+        assert_eq!(kept.len(), REASON_BYTES_MAX);
+        let odd = format!("x{}", "ä".repeat(REASON_BYTES_MAX));
+        assert_eq!(bounded(odd).len(), REASON_BYTES_MAX - 1);
+    }
+
+    proptest! {
+        /// However long an outage lasts, an event that its handler wants later is neither acknowledged nor given up.
+        #[test]
+        fn an_outage_makes_nothing_a_dead_letter(delivered in any::<u64>(), deaths in 0..DEATHS_MAX, jitter in 0.0..1.0_f64) {
+            let decided = on_answer(Some(Outcome::RetryLater), delivered, deaths, DEATHS_MAX, jitter);
+            let Disposition::Nak(pause) = decided else { panic!("{decided:?}") };
+            prop_assert!(pause >= REDELIVERY.base / 2 && pause <= REDELIVERY.cap);
+        }
+    }
+}

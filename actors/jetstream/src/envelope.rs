@@ -105,3 +105,146 @@ impl RawEvent {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn outbound() -> OutboundEvent {
+        OutboundEvent {
+            event_id: Uuid::from_u128(1),
+            message_id: Uuid::from_u128(2),
+            order_id: 7,
+            aggregate_seq: -3,
+            subject: "orders.created".to_owned(),
+            schema_version: 1,
+            payload: Bytes::from_static(b"payload"),
+            traceparent: None,
+        }
+    }
+
+    fn raw() -> RawEvent {
+        let trace = TraceContext::from_traceparent(TRACE).unwrap();
+        RawEvent {
+            subject: "orders.created".to_owned(),
+            headers: headers(&outbound(), "ORDERS", &trace),
+            payload: Bytes::from_static(b"payload"),
+            delivered: 4,
+            published_ns: 99,
+        }
+    }
+
+    fn spec() -> ConsumerSpec {
+        ConsumerSpec {
+            payload_bytes_max: 10,
+            schema_versions: vec![1, 3],
+            ..ConsumerSpec::new("ORDERS", "payments")
+        }
+    }
+
+    #[test]
+    fn what_the_headers_say_comes_out_as_it_went_in() {
+        let event = raw().open(&spec()).unwrap();
+        assert_eq!(
+            event,
+            InboundEvent {
+                subject: "orders.created".to_owned(),
+                event_id: Uuid::from_u128(1),
+                schema_version: 1,
+                aggregate_seq: -3,
+                traceparent: Some(TRACE.to_owned()),
+                payload: Bytes::from_static(b"payload"),
+                delivered: 4,
+            }
+        );
+        assert_eq!(
+            raw().headers.get(NATS_MESSAGE_ID).unwrap().as_str(),
+            Uuid::from_u128(2).to_string()
+        );
+    }
+
+    #[test]
+    fn a_missing_or_unreadable_header_is_named() {
+        let id = Uuid::from_u128(1);
+        let table: [(&str, &[&str]); 3] = [
+            (
+                EVENT_ID,
+                &[
+                    "",
+                    "1",
+                    "not an id",
+                    &id.simple().to_string(),
+                    &id.urn().to_string(),
+                ],
+            ),
+            (SCHEMA_VERSION, &["", "one", "1.0", "99999999999"]),
+            (AGGREGATE_SEQ, &["", "x", "99999999999999999999"]),
+        ];
+        for (name, values) in table {
+            for value in values {
+                let mut raw = raw();
+                raw.headers.insert(name, *value);
+                let reason = raw.open(&spec()).unwrap_err();
+                assert!(
+                    matches!(reason, DeadLetterReason::BadHeader(bad) if bad == name),
+                    "{name}: {value}: {reason:?}"
+                );
+            }
+            let mut raw = raw();
+            raw.headers = raw
+                .headers
+                .iter()
+                .filter(|(key, _)| key.to_string() != name)
+                .fold(HeaderMap::new(), |mut rest, (key, values)| {
+                    for value in values {
+                        rest.append(key.clone(), value.clone());
+                    }
+                    rest
+                });
+            assert!(
+                matches!(raw.open(&spec()), Err(DeadLetterReason::BadHeader(bad)) if bad == name)
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_versions_and_large_payloads_are_given_up() {
+        let mut unknown = raw();
+        unknown.headers.insert(SCHEMA_VERSION, "2");
+        assert_eq!(
+            unknown.open(&spec()),
+            Err(DeadLetterReason::UnknownSchemaVersion(2))
+        );
+        let mut large = raw();
+        large.payload = Bytes::from_static(b"01234567890");
+        assert_eq!(large.open(&spec()), Err(DeadLetterReason::Oversize));
+    }
+
+    #[test]
+    fn a_malformed_trace_context_costs_only_the_trace() {
+        for bad in ["", "00-zz-zz-01", "x"] {
+            let mut raw = raw();
+            raw.headers.insert(TRACEPARENT, bad);
+            assert_eq!(raw.open(&spec()).unwrap().traceparent, None);
+        }
+    }
+
+    #[test]
+    fn a_letter_has_the_same_id_for_every_copy_of_its_event() {
+        assert_eq!(raw().letter_id(), Uuid::from_u128(1));
+        let mut nameless = raw();
+        nameless.headers = HeaderMap::new();
+        let again = RawEvent {
+            delivered: 9,
+            ..nameless.clone()
+        };
+        assert_eq!(nameless.letter_id(), again.letter_id());
+        let other = RawEvent {
+            published_ns: 100,
+            ..nameless.clone()
+        };
+        assert_ne!(nameless.letter_id(), other.letter_id());
+    }
+}

@@ -36,7 +36,9 @@ mod envelope;
 mod event;
 pub mod headers;
 mod hints;
+mod intake;
 mod ports;
+mod publish;
 mod publisher;
 mod session;
 mod spec;
@@ -51,5 +53,6 @@ pub use ports::{
     BatchTo, DeadLetter, DeadLetterReason, DeadLetterStore, DeadLetterUnavailable, Each,
     EventHandler,
 };
-pub use publisher::{JetStreamPublisher, PUBLISH_WINDOW, PublishFailure, Published, PublisherMsg};
+pub use publish::{PublishFailure, Published};
+pub use publisher::{JetStreamPublisher, PUBLISH_WINDOW, PublisherMsg};
 pub use spec::{ConsumerSpec, StreamSpec};

@@ -56,7 +56,8 @@ impl<M: Send + 'static> EventHandler for BatchTo<M> {
 }
 
 /// Handles each event with one async function, all events of a batch at the same time: their writes meet in the same
-/// database batch. A panic in the function costs only its own event.
+/// database batch. A panic in the function costs only its own event. The function opens the event's span itself, for only it
+/// can read which order the event is about.
 ///
 /// ```ignore
 /// let handler = Each::new(move |event| { let ledger = ledger.clone(); async move { handle(ledger, event).await } });

@@ -18,15 +18,12 @@ use std::time::Duration;
 
 use actor_kit::{
     Actor, ActorError, Backoff, Ctx, Generation as TimerGeneration, Permit, Reply, SelfRef,
-    TaskPanicked, Timer, TraceContext,
+    TaskPanicked, Timer,
 };
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::publish::PublishAck;
-use tracing::{Instrument as _, Span, debug, error, info, info_span, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::connection::{Generation, REQUEST_DEADLINE};
-use crate::envelope;
+use crate::publish::{End, PublishFailure, Published, publish};
 use crate::topology::{EnsureError, ensure_stream};
 use crate::{Connection, OutboundEvent, StreamSpec};
 
@@ -41,24 +38,6 @@ const SILENT_PUBLISHES_MAX: u32 = 3;
 
 /// Publishes in flight. About 64 keeps the server busy over a millisecond's round trip; more only lengthens the tail.
 pub const PUBLISH_WINDOW: usize = 64;
-
-/// How a publish succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Published {
-    /// The server had seen the message id inside the duplicate window and stored nothing this time.
-    pub duplicate: bool,
-}
-
-/// How a publish failed. The texts are for the log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PublishFailure {
-    /// The bus is away, its stream is missing, or no acknowledgement came. The event may be stored: publish it again.
-    #[error("the bus is unavailable: {0}")]
-    Unavailable(String),
-    /// The server refused this very event.
-    #[error("the bus refused the event: {0}")]
-    Refused(String),
-}
 
 /// What the publisher can be told.
 #[derive(Debug)]
@@ -90,19 +69,6 @@ enum Own {
     Ended(End),
 }
 
-/// What the end of a publish says about the bus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The server answered.
-    Answered,
-    /// It did not, within the deadline.
-    Silent,
-    /// Nobody serves the subject: the stream is gone, or JetStream is.
-    NoStream,
-    /// The connection went away.
-    Lost,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Readiness {
     Waiting,
@@ -120,7 +86,7 @@ struct Waiting {
 pub struct JetStreamPublisher {
     connection: Connection,
     stream: StreamSpec,
-    window: usize,
+    ack_deadline: Duration,
     readiness: Readiness,
     ensure_failures: u32,
     ensure_timer: Timer,
@@ -139,7 +105,7 @@ impl JetStreamPublisher {
         Self {
             connection,
             stream,
-            window: PUBLISH_WINDOW,
+            ack_deadline: REQUEST_DEADLINE,
             readiness: Readiness::Waiting,
             ensure_failures: 0,
             ensure_timer: Timer::default(),
@@ -150,10 +116,11 @@ impl JetStreamPublisher {
         }
     }
 
-    /// Another number of publishes in flight than [`PUBLISH_WINDOW`].
+    /// Another wait for an acknowledgement than five seconds. With the server's disk full it never comes, and no error
+    /// either: this is what turns that into one.
     #[must_use]
-    pub fn window(mut self, window: usize) -> Self {
-        self.window = window;
+    pub fn ack_deadline(mut self, deadline: Duration) -> Self {
+        self.ack_deadline = deadline;
         self
     }
 
@@ -176,7 +143,7 @@ impl JetStreamPublisher {
                 return;
             }
         };
-        if self.in_flight < self.window {
+        if self.in_flight < PUBLISH_WINDOW {
             self.publish(ctx, generation, event, reply);
         } else {
             self.waiting.push_back(Waiting {
@@ -194,12 +161,22 @@ impl JetStreamPublisher {
         event: OutboundEvent,
         reply: Reply<Result<Published, PublishFailure>>,
     ) {
+        if !self.stream.takes(&event.subject) {
+            // Without this the server's answer would be "no stream", which sounds as if the stream were gone.
+            let text = format!(
+                "stream {} does not take subject {}",
+                self.stream.name, event.subject
+            );
+            reply.send(Err(PublishFailure::Refused(text)));
+            return;
+        }
         self.in_flight += 1;
-        let span = publish_span(&event, &self.stream.name);
+        let stream = self.stream.name.clone();
         let publishing = publish(
             self.connection.clone(),
             generation,
-            self.stream.name.clone(),
+            stream,
+            self.ack_deadline,
             event,
         );
         let answering = async move {
@@ -207,7 +184,7 @@ impl JetStreamPublisher {
             reply.send(answer);
             end
         };
-        ctx.spawn_then(answering.instrument(span), |end| {
+        ctx.spawn_then(answering, |end| {
             // A panic has dropped the port, which tells the asker; about the bus it says nothing.
             own(Own::Ended(end.unwrap_or(End::Answered)))
         });
@@ -243,7 +220,7 @@ impl JetStreamPublisher {
     }
 
     fn publish_waiting(&mut self, ctx: &Ctx<Self>) {
-        while self.in_flight < self.window {
+        while self.in_flight < PUBLISH_WINDOW {
             let Some(Waiting {
                 event,
                 reply,
@@ -332,118 +309,6 @@ fn own(message: Own) -> PublisherMsg {
     PublisherMsg::Own(OwnMsg(message))
 }
 
-fn publish_span(event: &OutboundEvent, stream: &str) -> Span {
-    let Some(parent) = event
-        .traceparent
-        .as_deref()
-        .and_then(TraceContext::from_traceparent)
-    else {
-        return Span::none();
-    };
-    let span = info_span!(
-        "publish",
-        otel.name = format!("publish {}", event.subject),
-        otel.kind = "producer",
-        messaging.system = "nats",
-        messaging.operation.type = "send",
-        messaging.destination.name = event.subject.as_str(),
-        messaging.message.id = %event.event_id,
-        messaging.nats.stream = stream,
-        order.id = event.order_id,
-    );
-    parent.parent_of(&span);
-    span
-}
-
-/// One publish, to its acknowledgement. Runs beside the actor, inside the publish's span.
-async fn publish(
-    connection: Connection,
-    generation: Generation,
-    stream: String,
-    event: OutboundEvent,
-) -> (Result<Published, PublishFailure>, End) {
-    // Without an exporter the span has no identity: then the context of the change itself goes on.
-    let own = TraceContext::current();
-    let stored = || {
-        event
-            .traceparent
-            .as_deref()
-            .and_then(TraceContext::from_traceparent)
-            .unwrap_or_default()
-    };
-    let trace = if own.is_valid() { own } else { stored() };
-    let headers = envelope::headers(&event, &stream, &trace);
-    let message = PublishMessage::build()
-        .payload(event.payload.clone())
-        .headers(headers);
-    let acknowledged = async {
-        // The first await hands the message to the connection; only the second is the server's acknowledgement.
-        connection
-            .context()
-            .send_publish(event.subject.clone(), message)
-            .await?
-            .await
-    };
-    let acknowledged = tokio::select! {
-        biased;
-        () = connection.lost(generation) => {
-            return (Err(PublishFailure::Unavailable("the connection was lost".to_owned())), End::Lost);
-        }
-        acknowledged = acknowledged => acknowledged,
-    };
-    match acknowledged {
-        Ok(ack) => (accept(&ack, &stream), End::Answered),
-        Err(error) => refuse(&error),
-    }
-}
-
-fn accept(ack: &PublishAck, stream: &str) -> Result<Published, PublishFailure> {
-    if ack.stream == stream {
-        Ok(Published {
-            duplicate: ack.duplicate,
-        })
-    } else {
-        Err(PublishFailure::Refused(format!(
-            "stored in stream {} instead of {stream}",
-            ack.stream
-        )))
-    }
-}
-
-fn refuse(error: &PublishError) -> (Result<Published, PublishFailure>, End) {
-    let (failure, end) = match error.kind() {
-        PublishErrorKind::TimedOut => {
-            let text = format!("no acknowledgement within {REQUEST_DEADLINE:?}");
-            (PublishFailure::Unavailable(text), End::Silent)
-        }
-        PublishErrorKind::StreamNotFound => (
-            PublishFailure::Unavailable("no stream takes the subject".to_owned()),
-            End::NoStream,
-        ),
-        PublishErrorKind::BrokenPipe => (
-            PublishFailure::Unavailable("the connection was lost".to_owned()),
-            End::Lost,
-        ),
-        PublishErrorKind::Other if is_of_the_server(error) => (
-            PublishFailure::Unavailable(error.to_string()),
-            End::Answered,
-        ),
-        PublishErrorKind::WrongLastMessageId
-        | PublishErrorKind::WrongLastSequence
-        | PublishErrorKind::MaxAckPending
-        | PublishErrorKind::MaxPayloadExceeded
-        | PublishErrorKind::Other => (PublishFailure::Refused(error.to_string()), End::Answered),
-    };
-    (Err(failure), end)
-}
-
-/// Whether the server says that it, and not the event, is the trouble: no space, no leader, shutting down.
-fn is_of_the_server(error: &PublishError) -> bool {
-    std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>())
-        .is_some_and(|refusal| refusal.code() >= 500)
-}
-
 impl Actor for JetStreamPublisher {
     type Msg = PublisherMsg;
 
@@ -466,7 +331,7 @@ impl Actor for JetStreamPublisher {
                 }
             }
             PublisherMsg::Own(OwnMsg(Own::Standing(generation))) => {
-                self.on_standing(ctx, generation)
+                self.on_standing(ctx, generation);
             }
             PublisherMsg::Own(OwnMsg(Own::Ensured(ensured))) => self.on_ensured(ctx, ensured),
             PublisherMsg::Own(OwnMsg(Own::EnsureAgain(timer))) => self.on_ensure_again(ctx, timer),

@@ -43,7 +43,7 @@ impl Session {
         generation: Generation,
         spec: &ConsumerSpec,
         stop: StopSignal,
-    ) -> Result<Self, EnsureError> {
+    ) -> Result<Box<Self>, EnsureError> {
         let opening = async {
             let consumer = ensure_consumer(connection.context(), spec).await?;
             consumer
@@ -62,14 +62,14 @@ impl Session {
                 return Err(EnsureError::Unavailable(SessionEnd::ConnectionLost.to_string()));
             }
         };
-        Ok(Self {
+        Ok(Box::new(Self {
             generation,
             prefetch: spec.prefetch,
             messages,
             stop,
             ended: None,
             connection: connection.clone(),
-        })
+        }))
     }
 
     /// Waits for an event and takes everything that is there with it, up to the prefetch.

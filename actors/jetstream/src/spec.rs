@@ -36,6 +36,28 @@ impl StreamSpec {
             replicas: 1,
         }
     }
+
+    /// Whether the stream takes events of this subject.
+    #[must_use]
+    pub fn takes(&self, subject: &str) -> bool {
+        self.subjects
+            .iter()
+            .any(|pattern| matches(pattern, subject))
+    }
+}
+
+/// NATS' wildcards: `*` stands for one token, `>` at the end for one or more.
+fn matches(pattern: &str, subject: &str) -> bool {
+    let mut tokens = subject.split('.');
+    for wanted in pattern.split('.') {
+        match (wanted, tokens.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(token)) if !token.is_empty() => {}
+            (wanted, Some(token)) if wanted == token => {}
+            _ => return false,
+        }
+    }
+    tokens.next().is_none()
 }
 
 /// A durable pull consumer; all replicas of a service bind the same one.
@@ -94,5 +116,36 @@ impl ConsumerSpec {
     pub fn subjects(mut self, subjects: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.filter_subjects = subjects.into_iter().map(Into::into).collect();
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_takes_what_its_subjects_say() {
+        let stream = StreamSpec::new("S", ["orders.*", "audit.>", "exact"]);
+        for subject in ["orders.created", "audit.a", "audit.a.b", "exact"] {
+            assert!(stream.takes(subject), "{subject}");
+        }
+        for subject in [
+            "orders",
+            "orders.",
+            "orders.a.b",
+            "audit",
+            "exact.a",
+            "hint.orders",
+            "",
+        ] {
+            assert!(!stream.takes(subject), "{subject}");
+        }
+    }
+
+    #[test]
+    fn unacknowledged_events_of_ten_replicas_do_not_stall_a_consumer() {
+        let spec = ConsumerSpec::new("S", "c");
+        let replica = i64::try_from(spec.prefetch + spec.in_hand_max).unwrap();
+        assert!(spec.ack_pending_max > 10 * replica);
     }
 }

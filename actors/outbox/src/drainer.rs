@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use crate::plan::{Now, Plan, PlanDepth, PlanLimits};
+use crate::limits::{PlanDepth, PlanLimits};
+use crate::plan::{Now, Plan};
 use crate::{
     Claim, EventPublisher, OutboxEvent, OutboxStore, PublishOutcome, PublishedMarks,
     StoreUnavailable,

@@ -28,12 +28,14 @@
 
 mod drainer;
 mod event;
+mod limits;
 pub mod plan;
 mod ports;
+mod remembered;
 
 pub use drainer::{DrainerMsg, OutboxDrainer, OwnMsg};
 pub use event::OutboxEvent;
-pub use plan::{PlanDepth, PlanLimits};
+pub use limits::{PlanDepth, PlanLimits};
 pub use ports::{
     Claim, EventPublisher, OutboxStore, PublishOutcome, PublishedMarks, StoreUnavailable,
 };

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use actor_kit::Backoff;
-use outbox::plan::{Now, Plan, PlanDepth, PlanLimits};
-use outbox::{Claim, OutboxEvent, PublishOutcome};
+use outbox::plan::{Now, Plan};
+use outbox::{Claim, OutboxEvent, PlanDepth, PlanLimits, PublishOutcome};
 use proptest::prelude::*;
 use uuid::Uuid;
 
