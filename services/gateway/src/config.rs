@@ -1,0 +1,104 @@
+//! What the gateway is told, and its numbers. Nothing here reads the environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::http::Uri;
+use shopapi_auth::{Login, UserKey};
+
+/// The gateway's configuration, already validated.
+#[derive(Debug)]
+pub struct Config {
+    /// Where HTTP is served.
+    pub http_addr: SocketAddr,
+    /// The gRPC endpoint of orders.
+    pub orders_url: Uri,
+    /// The gRPC endpoint of inventory, for the catalogue.
+    pub inventory_url: Uri,
+    /// Signs users' tokens.
+    pub user_key: UserKey,
+    /// Believed until the tokens they signed have expired.
+    pub retiring_user_keys: Vec<UserKey>,
+    /// Checks passwords.
+    pub login: Login,
+    /// The numbers.
+    pub limits: Limits,
+}
+
+/// Every bound of the gateway, each with the reason for its default.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest request body. An order of 100 lines with long SKUs takes about 10 KiB.
+    pub body_bytes_max: usize,
+    /// Time for a body to arrive: 64 KiB over a bad mobile connection.
+    pub body_deadline: Duration,
+    /// Time for a request's head to arrive, also the longest idle time of a kept-alive connection.
+    pub head_deadline: Duration,
+    /// Largest request head; a token takes 2 KiB at most.
+    pub head_bytes_max: usize,
+    /// Headers in a request; browsers send about 20.
+    pub headers_max: usize,
+    /// Connections at once: each costs a few tens of KiB, and one gateway's cores are busy long before.
+    pub connections_max: usize,
+    /// Lines in an order: what a person puts into a basket, and what one stock transaction holds locked.
+    pub lines_max: usize,
+    /// Items of one line; with 100 lines and prices in cents, totals stay far inside an i64.
+    pub quantity_max: i64,
+    /// Longest SKU.
+    pub sku_bytes_max: usize,
+    /// Longest `Prefer: wait`: below the idle timeout of common proxies (60 s).
+    pub wait_max: Duration,
+    /// Time for orders to answer a new order: above its own deadline for stock, so that its 202 wins.
+    pub create_deadline: Duration,
+    /// Time for any other answer.
+    pub call_deadline: Duration,
+    /// Calls in flight to each service. Past it the answer is 503 at once; orders admits fewer new orders than this.
+    pub calls_max: usize,
+    /// Event streams at once; each keeps a gRPC stream open.
+    pub streams_max: usize,
+    /// Comment on a silent event stream, so that proxies keep it open.
+    pub stream_heartbeat: Duration,
+    /// How long a user's token is good for.
+    pub token_lifetime: Duration,
+    /// How long the tree may take to stop.
+    pub stop_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 64 * 1024,
+            body_deadline: Duration::from_secs(10),
+            head_deadline: Duration::from_secs(30),
+            head_bytes_max: 16 * 1024,
+            headers_max: 64,
+            connections_max: 4096,
+            lines_max: 100,
+            quantity_max: 10_000,
+            sku_bytes_max: 64,
+            wait_max: Duration::from_secs(30),
+            create_deadline: Duration::from_secs(8),
+            call_deadline: Duration::from_secs(5),
+            calls_max: 2048,
+            streams_max: 512,
+            stream_heartbeat: Duration::from_secs(15),
+            token_lifetime: Duration::from_secs(15 * 60),
+            stop_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How much longer an asker waits than the call it asked for may take: a call that times out answers for itself, and better.
+const ASK_SLACK: Duration = Duration::from_millis(500);
+
+impl Limits {
+    /// How long a handler waits for the answer to a usual call.
+    pub(crate) fn answer_deadline(&self) -> Duration {
+        self.call_deadline + ASK_SLACK
+    }
+
+    /// How long a handler waits for the answer to a new order.
+    pub(crate) fn create_answer_deadline(&self, wait: Duration) -> Duration {
+        self.create_deadline + wait + ASK_SLACK
+    }
+}

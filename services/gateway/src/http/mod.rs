@@ -1,0 +1,90 @@
+//! The HTTP adapter: from bytes to a message and back. It decides nothing about orders.
+//!
+//! ```text
+//!  server.rs   sockets: limits, timeouts, graceful end
+//!  observe.rs  around each request: span, deadline, last resort for panics
+//!  extract.rs  who is calling, what they sent
+//!  login.rs products.rs orders.rs events.rs meta.rs   one handler per call
+//!  new_order.rs model.rs    the JSON, checked;  headers.rs: Prefer, Idempotency-Key
+//!  problem.rs  the vocabulary of errors;  errors.rs: from every layer to it
+//! ```
+
+mod errors;
+mod events;
+mod extract;
+mod headers;
+mod login;
+mod meta;
+mod model;
+mod new_order;
+mod observe;
+mod orders;
+mod problem;
+mod products;
+mod server;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use actor_kit::Mailbox;
+use axum::{Router, middleware};
+use shopapi_auth::{Login, UserTokens};
+use shopapi_health::Readiness;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::catalog_client::CatalogCall;
+use crate::config::Limits;
+use crate::orders_client::OrdersCall;
+pub(crate) use server::serve;
+
+/// What the handlers work with. Shared by all requests, changed by none.
+pub(crate) struct Api {
+    pub(crate) orders: Mailbox<OrdersCall>,
+    pub(crate) catalog: Mailbox<CatalogCall>,
+    pub(crate) tokens: UserTokens,
+    pub(crate) login: Login,
+    pub(crate) readiness: Readiness,
+    pub(crate) limits: Limits,
+    /// Free places for event streams.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Cancelled when the service begins to stop: event streams end then, so that their connections can.
+    pub(crate) draining: CancellationToken,
+}
+
+/// The handlers' view of [`Api`].
+pub(crate) type Shared = Arc<Api>;
+
+/// Every route, with the layers around it.
+pub(crate) fn router(api: Shared) -> Router {
+    let (router, document) = documented().split_for_parts();
+    router
+        .route(meta::OPENAPI_PATH, meta::openapi(&document))
+        .fallback(meta::no_such_path)
+        .method_not_allowed_fallback(meta::no_such_method)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&api),
+            observe::around,
+        ))
+        .with_state(api)
+}
+
+/// The routes that stand in the OpenAPI document: the same declaration makes both.
+fn documented() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(meta::document())
+        .routes(routes!(login::login))
+        .routes(routes!(products::list))
+        .routes(routes!(products::get))
+        .routes(routes!(orders::create, orders::list))
+        .routes(routes!(orders::get))
+        .routes(routes!(orders::timeline))
+        .routes(routes!(events::events))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(orders::refund))
+        .routes(routes!(meta::livez))
+        .routes(routes!(meta::readyz))
+}

@@ -1,0 +1,83 @@
+//! Around every request: its span, its deadline, and a last resort for panics.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use actor_kit::TraceContext;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::HeaderName;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use futures::FutureExt as _;
+use shopapi_proto::headers::TRACEPARENT;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, error, info_span, warn};
+
+use super::Shared;
+use super::errors::internal;
+use super::problem::{Kind, Problem};
+
+const TRACEPARENT_HEADER: HeaderName = HeaderName::from_static(TRACEPARENT);
+/// Time for what is neither reading the body nor waiting for a service.
+const OWN_WORK: Duration = Duration::from_secs(5);
+
+/// The outermost layer.
+pub(crate) async fn around(State(api): State<Shared>, request: Request, next: Next) -> Response {
+    let span = span_of(&request);
+    let limits = &api.limits;
+    let deadline = limits.body_deadline + limits.create_answer_deadline(limits.wait_max) + OWN_WORK;
+    let handled = AssertUnwindSafe(tokio::time::timeout(deadline, next.run(request)))
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
+    let response = span.in_scope(|| match handled {
+        Ok(Ok(response)) => response,
+        Ok(Err(_elapsed)) => {
+            warn!("request took too long");
+            Problem::new(
+                Kind::Unavailable,
+                "The request took too long. It is safe to repeat it.",
+            )
+            .retry_after(Duration::from_secs(1))
+            .into_response()
+        }
+        // The panic hook has logged where; the text may quote data.
+        Err(_panic) => {
+            error!("a request handler panicked");
+            internal().into_response()
+        }
+    });
+    span.record("http.response.status_code", response.status().as_u16());
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    response
+}
+
+/// The request's span, by the semantic conventions: the route and never the path, which holds ids.
+fn span_of(request: &Request) -> Span {
+    let method = request.method().as_str();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
+    let span = info_span!(
+        "http",
+        otel.name = format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        order.id = Empty,
+    );
+    let parent = request
+        .headers()
+        .get(TRACEPARENT_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(TraceContext::from_traceparent);
+    if let Some(parent) = parent {
+        parent.parent_of(&span);
+    }
+    span
+}

@@ -1,0 +1,146 @@
+//! The server on a real loopback socket: sizes, times, and its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_kit::StopSignal;
+use axum::Router;
+use axum::routing::get;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::config::Limits;
+use crate::http::serve;
+
+struct Server {
+    addr: std::net::SocketAddr,
+    stop: StopSignal,
+    ended: JoinHandle<()>,
+}
+
+async fn server(router: Router, limits: Limits) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let stop = StopSignal::new();
+    let served = serve(Arc::new(listener), router, limits, stop.clone());
+    let ended = tokio::spawn(async move { served.await.unwrap() });
+    Server { addr, stop, ended }
+}
+
+fn hello() -> Router {
+    Router::new().route("/", get(|| async { "hello" }))
+}
+
+/// Everything the server sends until it closes the connection.
+async fn rest_of(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut text));
+    // A reset after the answer is a close as well.
+    let _ = read.await.expect("the server keeps the connection open");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let limits = Limits {
+        head_deadline: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = server(hello(), limits).await;
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    rest_of(&mut silent).await;
+    let mut half = TcpStream::connect(server.addr).await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n")
+        .await
+        .unwrap();
+    let answer = rest_of(&mut half).await;
+    assert!(!answer.contains("200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_answer() {
+    let limits = Limits {
+        head_deadline: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = server(hello(), limits).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let answer = rest_of(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let server = server(hello(), Limits::default()).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let endless = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(40 * 1024));
+    // The server may close before everything is written.
+    let _ = stream.write_all(endless.as_bytes()).await;
+    let answer = rest_of(&mut stream).await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn with_every_place_taken_a_newcomer_waits_for_one() {
+    let limits = Limits {
+        connections_max: 1,
+        ..Limits::default()
+    };
+    let server = server(hello(), limits).await;
+    let first = TcpStream::connect(server.addr).await.unwrap();
+    let mut second = TcpStream::connect(server.addr).await.unwrap();
+    second
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut byte = [0];
+    let early = tokio::time::timeout(Duration::from_millis(50), second.peek(&mut byte)).await;
+    assert!(early.is_err(), "answered while every place was taken");
+
+    drop(first);
+
+    let answer = rest_of(&mut second).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_stop_lets_the_call_in_flight_end_and_closes_idle_connections() {
+    let entered = Arc::new(Notify::new());
+    let leave = Arc::new(Notify::new());
+    let handler = {
+        let (entered, leave) = (Arc::clone(&entered), Arc::clone(&leave));
+        move || {
+            let (entered, leave) = (Arc::clone(&entered), Arc::clone(&leave));
+            async move {
+                entered.notify_one();
+                leave.notified().await;
+                "done"
+            }
+        }
+    };
+    let server = server(Router::new().route("/", get(handler)), Limits::default()).await;
+    let mut idle = TcpStream::connect(server.addr).await.unwrap();
+    let mut busy = TcpStream::connect(server.addr).await.unwrap();
+    busy.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    entered.notified().await;
+
+    server.stop.cancel();
+    rest_of(&mut idle).await;
+    leave.notify_one();
+    let answer = rest_of(&mut busy).await;
+
+    assert!(answer.ends_with("done"), "{answer}");
+    server.ended.await.unwrap();
+    assert!(TcpStream::connect(server.addr).await.is_err());
+}

@@ -1,0 +1,97 @@
+//! What both clients share: a channel that heals by itself, and a call beside the actor that always ends.
+
+use std::future::Future;
+use std::time::Duration;
+
+use actor_kit::{Actor, Ctx, Reply, TraceContext};
+use axum::http::Uri;
+use shopapi_proto::headers::TRACEPARENT;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+use tracing::{Instrument as _, info_span};
+
+/// What a call came back with.
+pub(crate) type Answer<T> = Result<T, Status>;
+
+/// How long one attempt to connect may take; the callee is in the same network.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A ping this often finds a partition, after which an HTTP/2 connection never recovers by itself.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a ping may stay unanswered before the connection is replaced.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which call it is, for traces.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Method {
+    pub(crate) service: &'static str,
+    pub(crate) name: &'static str,
+}
+
+/// A channel that connects at its first call and again whenever it has to.
+pub(crate) fn channel(uri: Uri) -> Channel {
+    Endpoint::from(uri)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true)
+        .connect_lazy()
+}
+
+/// Runs one call beside the actor and answers `reply` exactly once, with the callee's answer or `DEADLINE_EXCEEDED`.
+///
+/// The message's place in the mailbox stays taken until then: the mailbox's capacity is the bound on calls in flight.
+pub(crate) fn forward<A, Req, Res, Call, Fut>(
+    ctx: &Ctx<A>,
+    method: Method,
+    deadline: Duration,
+    message: Req,
+    reply: Reply<Answer<Res>>,
+    call: Call,
+) where
+    A: Actor,
+    Req: Send + 'static,
+    Res: Send + 'static,
+    Call: FnOnce(Request<Req>) -> Fut,
+    Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'static,
+{
+    let span = info_span!(
+        "rpc",
+        otel.name = format_args!("{}/{}", method.service, method.name),
+        otel.kind = "client",
+        rpc.system = "grpc",
+        rpc.service = method.service,
+        rpc.method = method.name,
+        rpc.grpc.status_code = tracing::field::Empty,
+    );
+    let asked_from = ctx.context();
+    asked_from.parent_of(&span);
+    let mut request = Request::new(message);
+    // Tells the callee when nobody waits any more.
+    request.set_timeout(deadline);
+    let here = TraceContext::of(&span);
+    let traceparent = if here.is_valid() { here } else { asked_from }.traceparent();
+    if let Some(value) = traceparent.and_then(|text| MetadataValue::try_from(text).ok()) {
+        request.metadata_mut().insert(TRACEPARENT, value);
+    }
+    let permit = ctx.take_permit();
+    let answer = call(request);
+    let recorded = span.clone();
+    tokio::spawn(
+        async move {
+            // The endpoint's own timeout does not cover waiting for a reconnect.
+            let answer = match tokio::time::timeout(deadline, answer).await {
+                Ok(answer) => answer.map(Response::into_inner),
+                Err(_elapsed) => Err(Status::deadline_exceeded("no answer within the deadline")),
+            };
+            let code = answer
+                .as_ref()
+                .map_or_else(Status::code, |_| tonic::Code::Ok);
+            recorded.record("rpc.grpc.status_code", code as i32);
+            reply.send(answer);
+            drop(permit);
+        }
+        .instrument(span),
+    );
+}
