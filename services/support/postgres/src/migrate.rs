@@ -136,7 +136,14 @@ pub async fn run(config: &PgConfig, schema: Schema) -> Result<Report, MigrateErr
     run_files(config, embedded::of(schema)).await
 }
 
-async fn run_files(config: &PgConfig, files: &[(&str, &str)]) -> Result<Report, MigrateError> {
+/// As [`run`], over files (`V0001__name`, SQL) of the caller's choice.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_files(
+    config: &PgConfig,
+    files: &[(&str, &str)],
+) -> Result<Report, MigrateError> {
     let migrations = migrations(files)?;
     let known = newest(&migrations);
     let database = config.database().to_owned();
