@@ -180,3 +180,66 @@ pub trait DeadLetterStore: Send + Sync + 'static {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the dead letter cannot be committed: {0}")]
 pub struct DeadLetterUnavailable(pub String);
+
+#[cfg(test)]
+mod tests {
+    use actor_kit::tree::{ChildSpec, Tree};
+    use actor_kit::{Actor, ActorError, Answer, AskError, Ctx, Reply};
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn incoming(n: u128) -> (Incoming, Answer<Outcome>) {
+        let (reply, answer) = Reply::channel();
+        let event = InboundEvent {
+            subject: "s.a".to_owned(),
+            event_id: Uuid::from_u128(n),
+            schema_version: 1,
+            aggregate_seq: 1,
+            traceparent: None,
+            payload: Bytes::new(),
+            delivered: 1,
+        };
+        (Incoming { event, reply }, answer)
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_handling_costs_only_its_own_event() {
+        let handler = Each::new(async |event: InboundEvent| {
+            assert!(event.event_id.as_u128() != 1, "scripted");
+            Outcome::Done
+        });
+        let ((poison, died), (fine, answered)) = (incoming(1), incoming(2));
+        handler.deliver(vec![poison, fine]).await;
+        assert_eq!(died.await, Err(AskError::Gone));
+        assert_eq!(answered.await, Ok(Outcome::Done));
+    }
+
+    struct Handler;
+
+    impl Actor for Handler {
+        type Msg = Vec<Incoming>;
+
+        async fn handle(&mut self, _: &Ctx<Self>, batch: Vec<Incoming>) -> Result<(), ActorError> {
+            for Incoming { reply, .. } in batch {
+                reply.send(Outcome::Done);
+            }
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_waits_for_an_actor_that_is_being_restarted() {
+        let mailbox = Mailbox::new("handler", 1);
+        let handler = BatchTo::new(mailbox.clone(), |batch| batch);
+        let (event, answered) = incoming(1);
+        let delivering = tokio::spawn(async move { handler.deliver(vec![event]).await });
+        tokio::time::sleep(HANDLER_AWAY_PAUSE * 5).await;
+        assert!(!delivering.is_finished());
+        let child = ChildSpec::new("handler", "answers", &mailbox, || Handler);
+        let tree = Tree::new("test").child(child).start().await.unwrap();
+        assert_eq!(answered.await, Ok(Outcome::Done));
+        delivering.await.unwrap();
+        tree.stop(HANDLER_AWAY_PAUSE).await;
+    }
+}

@@ -341,6 +341,32 @@ async fn a_frozen_server_is_reported_as_stalled_until_it_answers() {
 }
 
 #[tokio::test]
+async fn a_missing_heartbeat_makes_the_subscription_again() {
+    let server = Server::start().await;
+    let connection = server.connect().await;
+    let publisher = Publisher::start(&connection).await;
+    let spec = ConsumerSpec {
+        heartbeat: Duration::from_millis(100),
+        ..consumer()
+    };
+    let mut consumer = Consumer::start(&connection, spec).await;
+    publisher.publish(event(1)).await;
+    assert_eq!(consumer.take().await, 1);
+
+    // Connected all the time, as far as the connection knows.
+    server.nats.signal(Signal::Stop).unwrap();
+    consumer
+        .until("the silence is noticed", |status| !status.subscribed)
+        .await;
+    assert_eq!(connection.state(), BusState::Connected);
+    server.nats.signal(Signal::Cont).unwrap();
+
+    publisher.publish(event(2)).await;
+    assert_eq!(consumer.take().await, 2);
+    assert!(consumer.status().await.sessions >= 2);
+}
+
+#[tokio::test]
 async fn poison_goes_to_the_dead_letters_and_its_neighbours_go_on() {
     let server = Server::start().await;
     let connection = server.connect().await;
