@@ -1,0 +1,201 @@
+//! `shopctl audit`: do the books of all databases agree?
+//!
+//! ```text
+//! read.rs (one snapshot per database) → books.rs (rows joined per order) → invariants.rs (pure) → judge.rs → show.rs
+//!    ▲                                                                                               │
+//!    └────────────────── again, only what was found, until it is confirmed or gone ──────────────────┘
+//! ```
+//!
+//! Reads as `shopapi_audit`, writes nothing, and may run beside a system under load.
+
+pub mod books;
+pub mod invariants;
+pub mod judge;
+mod read;
+mod show;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use devstack::{AUDIT_ROLE, PortMap, Progress, Secrets};
+
+use crate::checkout::StackArgs;
+use crate::dev::STATE;
+use crate::ui::Ui;
+
+use judge::{Kind, Listed, Violation, confirm};
+use read::Reader;
+
+pub use read::Target;
+pub use show::show;
+
+/// Between two reads: longer than a hand-over between services takes under load.
+const BETWEEN_READS: Duration = Duration::from_secs(1);
+/// A subject that is different at each read is busy, and busy is no violation.
+const READS_MAX: usize = 6;
+/// How long `settled_verdict` waits for the last orders to come to rest.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(20);
+/// How long `--final` waits: longer than payments' slowest look-up.
+const FINAL_DEADLINE: Duration = Duration::from_secs(120);
+const SETTLE_POLL: Duration = Duration::from_millis(250);
+
+/// `shopctl audit`
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Wait until nothing is under way, and fail when something stays open
+    #[arg(long = "final")]
+    last: bool,
+    /// Print the verdict as JSON
+    #[arg(long)]
+    json: bool,
+    /// The server, as postgres://shopapi_audit:password@host:port; without it the stack of `shopctl dev`
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SHOPCTL_AUDIT_URL",
+        hide_env_values = true
+    )]
+    url: Option<String>,
+    /// Where the files of stacks are kept
+    #[arg(long, value_name = "DIR", env = "SHOPCTL_HOME")]
+    home: Option<PathBuf>,
+}
+
+/// What the audit found.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// Rows held against each invariant.
+    pub looked_at: BTreeMap<&'static str, u64>,
+    /// Confirmed violations.
+    pub violations: Vec<Violation>,
+    /// Findings whose subject changed at every read.
+    pub undecided: Vec<Violation>,
+    /// What is listed without being a violation.
+    pub listed: Vec<Listed>,
+    /// Orders seen.
+    pub orders: u64,
+    /// Stock rows seen.
+    pub stock_rows: u64,
+}
+
+impl Verdict {
+    /// Every invariant holds.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// Nothing is under way and nothing is undecided.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let under_way = self
+            .listed
+            .iter()
+            .any(|listed| matches!(listed.kind, Kind::Unsettled | Kind::NotLookedUp));
+        !under_way && self.undecided.is_empty()
+    }
+}
+
+/// Audits: exit code 1 on a violation, or with `--final` when something is unsettled.
+///
+/// # Errors
+/// When the books cannot be read.
+pub async fn run(args: &AuditArgs, ui: &Ui) -> Result<ExitCode> {
+    let target = target(args)?;
+    if !args.json {
+        ui.step("reading the books of all databases");
+    }
+    let verdict = if args.last {
+        settled_within(&target, FINAL_DEADLINE).await?
+    } else {
+        verdict(&target).await?
+    };
+    if args.json {
+        ui.line(show::json(&verdict));
+    } else {
+        show(ui, &verdict);
+    }
+    let good = verdict.is_clean() && (!args.last || verdict.is_settled());
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn target(args: &AuditArgs) -> Result<Target> {
+    if let Some(url) = &args.url {
+        return Target::parse(url);
+    }
+    let home = StackArgs {
+        home: args.home.clone(),
+        ..StackArgs::default()
+    }
+    .home()?;
+    let state = home.join(STATE);
+    let ports = PortMap::of_stack(&state)
+        .context("`shopctl dev` has never run here; start it, or name a server with --url")?;
+    let secrets = Secrets::load_or_create(&state.join("secrets"))?;
+    Ok(Target::new(
+        "127.0.0.1",
+        ports.postgres,
+        secrets.password(AUDIT_ROLE),
+    ))
+}
+
+/// Reads the books until every finding is confirmed or gone.
+///
+/// # Errors
+/// When the books cannot be read.
+pub async fn verdict(target: &Target) -> Result<Verdict> {
+    let mut reader = Reader::connect(target).await?;
+    let first = reader.read(None).await?;
+    let mut verdict = Verdict {
+        looked_at: first.looked_at,
+        listed: first.listed,
+        orders: first.orders,
+        stock_rows: first.stock_rows,
+        ..Verdict::default()
+    };
+    verdict.listed.sort_by_key(|listed| listed.kind);
+    let mut open = first.violations;
+    for _ in 1..READS_MAX {
+        if open.is_empty() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_READS).await;
+        let ids: Vec<i64> = open
+            .iter()
+            .filter_map(|violation| violation.order_id)
+            .collect();
+        let again = reader.read(Some(&ids)).await?;
+        let confirmed = confirm(&open, again.violations);
+        verdict.violations.extend(confirmed.violations);
+        open = confirmed.moving;
+    }
+    verdict.undecided = open;
+    Ok(verdict)
+}
+
+/// The verdict once everything has come to rest, or the last one when it does not within a while.
+///
+/// # Errors
+/// When the books cannot be read.
+pub async fn settled_verdict(target: &Target) -> Result<Verdict> {
+    settled_within(target, SETTLE_DEADLINE).await
+}
+
+async fn settled_within(target: &Target, deadline: Duration) -> Result<Verdict> {
+    let until = Instant::now() + deadline;
+    loop {
+        let verdict = verdict(target).await?;
+        if !verdict.is_clean() || verdict.is_settled() || Instant::now() > until {
+            return Ok(verdict);
+        }
+        tokio::time::sleep(SETTLE_POLL).await;
+    }
+}

@@ -1,0 +1,62 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::audit::{self, AuditArgs};
+use crate::bench::{self, BenchArgs};
+use crate::demo::{self, DemoArgs};
+use crate::dev::{self, DevArgs, ResetArgs};
+use crate::sql::{self, SqlArgs};
+use crate::ui::Ui;
+
+/// Runs, shows, measures and checks shopapi
+#[derive(Debug, Parser)]
+#[command(name = "shopctl", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run PostgreSQL, NATS and the four services until Ctrl-C
+    Dev(DevArgs),
+    /// Remove the databases and streams of `dev`
+    DevReset(ResetArgs),
+    /// Place four orders on a stack of their own and show what becomes of them
+    Demo(DemoArgs),
+    /// Check the books over all databases
+    Audit(AuditArgs),
+    /// Measure orders per second, latency and CPU on a stack of its own
+    Bench(BenchArgs),
+    /// Generate or check the typed SQL of the services
+    Sql(SqlArgs),
+}
+
+/// Runs a command; the exit code is what it found.
+///
+/// # Errors
+/// What kept the command from doing its work.
+pub async fn run(cli: Cli, ui: &Ui) -> Result<ExitCode> {
+    match cli.command {
+        Command::Dev(args) => dev::run(&args, ui).await,
+        Command::DevReset(args) => dev::reset(&args, ui),
+        Command::Demo(args) => demo::run(&args, ui).await,
+        Command::Audit(args) => audit::run(&args, ui).await,
+        Command::Bench(args) => bench::run(&args, ui).await,
+        Command::Sql(args) => sql::run(&args, ui).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,241 @@
+//! `shopctl dev`: the stack on its standard ports, until somebody says stop.
+//!
+//! State stays in `.dev/stack`; the next start goes on with it, also after a power cut. `shopctl dev-reset` wipes it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use devstack::{
+    DEMO_USERS, Durability, PortMap, Restart, SERVICES, Silent, Stack, StackOptions, StateDir,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::catalogue::{put_on_offer, small};
+use crate::checkout::StackArgs;
+use crate::ui::{Style, Ui, human};
+
+/// The stack's directory below the home.
+pub const STATE: &str = "stack";
+/// How often PostgreSQL and NATS are looked after; services look after themselves.
+const HEAL_EVERY: Duration = Duration::from_millis(500);
+
+/// `shopctl dev`
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Listen on a block of ports from here on instead of the standard ones
+    #[arg(long, value_name = "PORT")]
+    port_base: Option<u16>,
+    /// Do not show the services' log lines; they are in the log files
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// `shopctl dev-reset`
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+/// The ports that were asked for.
+///
+/// # Errors
+/// When the block does not fit below 65536.
+pub fn ports(base: Option<u16>) -> Result<PortMap> {
+    match base {
+        None => Ok(PortMap::STANDARD),
+        Some(base) => PortMap::from_base(base).with_context(|| {
+            format!("--port-base {base}: the block of ports from there does not end below 65536")
+        }),
+    }
+}
+
+/// Resolves when somebody asks this process to stop (Ctrl-C or SIGTERM).
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub async fn stop_requested() -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Runs the stack until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// What kept it from starting.
+pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
+    let started = Instant::now();
+    // Stopped while starting: dropping the start ends every child.
+    let mut stack = tokio::select! {
+        stack = start(args, ui) => stack?,
+        stopped = stop_requested() => {
+            stopped?;
+            ui.line("stopped before it was up");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    ui.done();
+    announce(&stack, started.elapsed(), ui);
+    let stop = stop_requested();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            stopped = &mut stop => {
+                stopped?;
+                break;
+            }
+            () = tokio::time::sleep(HEAL_EVERY) => match stack.heal().await {
+                Ok(healed) => healed.iter().for_each(|name| ui.line(format!("{name} had ended and runs again"))),
+                Err(error) => ui.failure(&error.to_string()),
+            },
+        }
+    }
+    ui.line("");
+    stack.stop(ui).await?;
+    ui.line("everything is stopped; the data stays for the next start");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn start(args: &DevArgs, ui: &Ui) -> Result<Stack> {
+    let prepared = args.stack.prepare(ui).await?;
+    let state = StateDir::open(&prepared.home, STATE)?;
+    let console_ui = Ui::detect();
+    let options = StackOptions {
+        tools: prepared.tools,
+        shopapi: prepared.shopapi,
+        ports: ports(args.port_base)?,
+        durability: Durability::Full,
+        restart: Restart::Always,
+        console: (!args.quiet).then(|| {
+            Arc::new(move |name: &str, line: &str| console_ui.log_line(name, line))
+                as devstack::Console
+        }),
+        env: Vec::new(),
+    };
+    let stack = Stack::start(state, options, ui).await?;
+    put_on_offer(&stack.cluster, &small()).await?;
+    Ok(stack)
+}
+
+fn announce(stack: &Stack, took: Duration, ui: &Ui) {
+    let ports = stack.ports();
+    let name = |name: &str| ui.paint(Style::Cyan, format!("{name:<11}"));
+    ui.line("");
+    ui.line(format!(
+        "{} in {}",
+        ui.paint(Style::Green, "shopapi is up"),
+        human(took)
+    ));
+    ui.line("");
+    ui.line(format!(
+        "  {} http://{}",
+        name("gateway"),
+        stack.gateway_addr()
+    ));
+    for service in SERVICES.iter().rev() {
+        if let Some(grpc) = ports.grpc_of(service) {
+            ui.line(format!(
+                "  {} gRPC {grpc}, health http://{}/readyz",
+                name(service),
+                ports.health_of(service)
+            ));
+        }
+    }
+    ui.line(format!(
+        "  {} 127.0.0.1:{}",
+        name("PostgreSQL"),
+        ports.postgres
+    ));
+    ui.line(format!(
+        "  {} nats://127.0.0.1:{}, status http://127.0.0.1:{}",
+        name("NATS"),
+        ports.nats,
+        ports.nats_monitor
+    ));
+    ui.line(format!(
+        "  {} {}",
+        name("logs"),
+        stack.dir().join("log").display()
+    ));
+    ui.line(format!(
+        "  {} {}",
+        name("passwords"),
+        stack.dir().join("secrets").display()
+    ));
+    let mut user = DEMO_USERS.split([',', ':']);
+    if let (Some(email), Some(password)) = (user.next(), user.next()) {
+        ui.line("");
+        ui.line(format!("  Log in as {email} with the password {password}:"));
+        ui.line(format!(
+            "  curl -s http://{}/api/v1/auth/login -H 'content-type: application/json' \\\n       -d '{{\"email\":\"{email}\",\"password\":\"{password}\"}}'",
+            stack.gateway_addr()
+        ));
+    }
+    ui.line("");
+    ui.line(ui.paint(Style::Dim, "  Ctrl-C stops everything."));
+    ui.line("");
+}
+
+/// Wipes the data of `shopctl dev`.
+///
+/// # Errors
+/// When a stack runs on it, or files cannot be removed.
+pub fn reset(args: &ResetArgs, ui: &Ui) -> Result<ExitCode> {
+    let state = match StateDir::open(&args.stack.home()?, STATE) {
+        Ok(state) => state,
+        Err(devstack::Error::Busy { .. }) => {
+            bail!("`shopctl dev` is running; stop it first (Ctrl-C)")
+        }
+        Err(error) => return Err(error.into()),
+    };
+    state.wipe()?;
+    ui.line(format!("wiped {}", state.path().display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts a stack of its own on free ports or a block of them, in a directory that goes with it.
+///
+/// # Errors
+/// What kept it from starting.
+pub async fn private_stack(
+    args: &StackArgs,
+    port_base: Option<u16>,
+    env: Vec<(String, String)>,
+    ui: &Ui,
+) -> Result<(Stack, Vec<devstack::PortLease>)> {
+    let prepared = args.prepare(ui).await?;
+    let (map, leases) = match port_base {
+        Some(_) => (ports(port_base)?, Vec::new()),
+        None => PortMap::leased()?,
+    };
+    let state = StateDir::temporary(&prepared.home, "run-")?;
+    let options = StackOptions {
+        tools: prepared.tools,
+        shopapi: prepared.shopapi,
+        ports: map,
+        durability: Durability::Full,
+        restart: Restart::Always,
+        console: None,
+        env,
+    };
+    let stack = Stack::start(state, options, ui).await?;
+    Ok((stack, leases))
+}
+
+/// Stops a private stack quietly.
+///
+/// # Errors
+/// When a server's end cannot be observed.
+pub async fn stop_private(mut stack: Stack) -> Result<()> {
+    Ok(stack.stop(&Silent).await?)
+}
