@@ -99,7 +99,7 @@ async fn serve(
         orders: config.orders_url,
         inventory: config.inventory_url,
     };
-    let tree = tree::tree(endpoints, mailboxes, http::router(api), listener, limits)
+    let tree = tree::tree(endpoints, &mailboxes, http::router(api), listener, limits)
         .start()
         .await?;
     let view = tree.view();
@@ -124,3 +124,6 @@ async fn serve(
         Some(reason) => Err(RunError::GaveUp(reason)),
     }
 }
+
+#[cfg(test)]
+mod tests;

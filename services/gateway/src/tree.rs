@@ -47,7 +47,7 @@ pub(crate) struct Endpoints {
 /// Declares the tree. The listener is bound before, so that a taken port is an error of the start and survives restarts of `http`.
 pub(crate) fn tree(
     endpoints: Endpoints,
-    mailboxes: Mailboxes,
+    mailboxes: &Mailboxes,
     router: Router,
     listener: TcpListener,
     limits: Limits,
@@ -91,7 +91,7 @@ mod tests {
 
         let running = tree(
             endpoints,
-            Mailboxes::new(&limits),
+            &Mailboxes::new(&limits),
             Router::new(),
             listener,
             limits,

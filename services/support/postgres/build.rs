@@ -9,6 +9,7 @@ use std::{env, fs, io};
 
 const SCHEMAS: [&str; 5] = ["gateway", "orders", "inventory", "payments", "provider"];
 
+#[expect(clippy::disallowed_macros, reason = "how build scripts talk to cargo")]
 fn main() -> io::Result<()> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../../../migrations");
     let target = PathBuf::from(variable("OUT_DIR")?).join("embedded.rs");
@@ -37,6 +38,10 @@ fn main() -> io::Result<()> {
     fs::write(target, generated)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how cargo talks to build scripts"
+)]
 fn variable(name: &str) -> io::Result<String> {
     env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")))
 }

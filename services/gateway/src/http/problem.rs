@@ -92,113 +92,88 @@ impl Kind {
         Self::Internal,
     ];
 
-    /// The `type`, a relative reference, the status and the `title`.
-    pub(crate) const fn parts(self) -> (&'static str, StatusCode, &'static str) {
+    /// The `type`: a relative reference that clients branch on.
+    pub(crate) const fn slug(self) -> &'static str {
         match self {
-            Self::MalformedJson => (
-                "malformed-json",
-                StatusCode::BAD_REQUEST,
-                "The body is not valid JSON",
-            ),
-            Self::InvalidRequest => (
-                "invalid-request",
-                StatusCode::BAD_REQUEST,
-                "The request is not valid",
-            ),
-            Self::Unauthenticated => (
-                "unauthenticated",
-                StatusCode::UNAUTHORIZED,
-                "A valid access token is needed",
-            ),
-            Self::InvalidCredentials => (
-                "invalid-credentials",
-                StatusCode::UNAUTHORIZED,
-                "E-mail or password is wrong",
-            ),
-            Self::CustomerMismatch => (
-                "customer-mismatch",
-                StatusCode::FORBIDDEN,
-                "Not your own customer id",
-            ),
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is nothing here"),
-            Self::OrderNotFound => ("order-not-found", StatusCode::NOT_FOUND, "No such order"),
-            Self::ProductNotFound => (
-                "product-not-found",
-                StatusCode::NOT_FOUND,
-                "No such product",
-            ),
-            Self::MethodNotAllowed => (
-                "method-not-allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Wrong method",
-            ),
-            Self::RequestTimeout => (
-                "request-timeout",
-                StatusCode::REQUEST_TIMEOUT,
-                "The request took too long to arrive",
-            ),
-            Self::OutOfStock => ("out-of-stock", StatusCode::CONFLICT, "Not enough stock"),
-            Self::OrderRefused => (
-                "order-refused",
-                StatusCode::CONFLICT,
-                "The order was refused",
-            ),
-            Self::AlreadyPaid => ("already-paid", StatusCode::CONFLICT, "The order is paid"),
-            Self::NotCancellable => (
-                "not-cancellable",
-                StatusCode::CONFLICT,
-                "The order cannot be cancelled",
-            ),
-            Self::NotRefundable => (
-                "not-refundable",
-                StatusCode::CONFLICT,
-                "The order cannot be refunded",
-            ),
-            Self::BodyTooLarge => (
-                "body-too-large",
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The body is too large",
-            ),
-            Self::UnsupportedMediaType => (
-                "unsupported-media-type",
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The body is not declared as JSON",
-            ),
-            Self::IdempotencyKeyReused => (
-                "idempotency-key-reused",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The idempotency key belongs to another request",
-            ),
-            Self::UnknownSku => (
-                "unknown-sku",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The order names an unknown SKU",
-            ),
-            Self::MixedCurrency => (
-                "mixed-currency",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The products are sold in different currencies",
-            ),
-            Self::TotalOutOfRange => (
-                "total-out-of-range",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The order's total is out of range",
-            ),
-            Self::Overloaded => (
-                "overloaded",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many orders at once",
-            ),
-            Self::Unavailable => (
-                "unavailable",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Not available at the moment",
-            ),
-            Self::Internal => (
-                "internal-error",
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Something went wrong here",
-            ),
+            Self::MalformedJson => "malformed-json",
+            Self::InvalidRequest => "invalid-request",
+            Self::Unauthenticated => "unauthenticated",
+            Self::InvalidCredentials => "invalid-credentials",
+            Self::CustomerMismatch => "customer-mismatch",
+            Self::NotFound => "not-found",
+            Self::OrderNotFound => "order-not-found",
+            Self::ProductNotFound => "product-not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::RequestTimeout => "request-timeout",
+            Self::OutOfStock => "out-of-stock",
+            Self::OrderRefused => "order-refused",
+            Self::AlreadyPaid => "already-paid",
+            Self::NotCancellable => "not-cancellable",
+            Self::NotRefundable => "not-refundable",
+            Self::BodyTooLarge => "body-too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::UnknownSku => "unknown-sku",
+            Self::MixedCurrency => "mixed-currency",
+            Self::TotalOutOfRange => "total-out-of-range",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal-error",
+        }
+    }
+
+    /// The status.
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::MalformedJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
+            Self::CustomerMismatch => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::OrderNotFound | Self::ProductNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::OutOfStock
+            | Self::OrderRefused
+            | Self::AlreadyPaid
+            | Self::NotCancellable
+            | Self::NotRefundable => StatusCode::CONFLICT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::IdempotencyKeyReused
+            | Self::UnknownSku
+            | Self::MixedCurrency
+            | Self::TotalOutOfRange => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The `title`: the same for every occurrence.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::MalformedJson => "The body is not valid JSON",
+            Self::InvalidRequest => "The request is not valid",
+            Self::Unauthenticated => "A valid access token is needed",
+            Self::InvalidCredentials => "E-mail or password is wrong",
+            Self::CustomerMismatch => "Not your own customer id",
+            Self::NotFound => "There is nothing here",
+            Self::OrderNotFound => "No such order",
+            Self::ProductNotFound => "No such product",
+            Self::MethodNotAllowed => "Wrong method",
+            Self::RequestTimeout => "The request took too long to arrive",
+            Self::OutOfStock => "Not enough stock",
+            Self::OrderRefused => "The order was refused",
+            Self::AlreadyPaid => "The order is paid",
+            Self::NotCancellable => "The order cannot be cancelled",
+            Self::NotRefundable => "The order cannot be refunded",
+            Self::BodyTooLarge => "The body is too large",
+            Self::UnsupportedMediaType => "The body is not declared as JSON",
+            Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
+            Self::UnknownSku => "The order names an unknown SKU",
+            Self::MixedCurrency => "The products are sold in different currencies",
+            Self::TotalOutOfRange => "The order's total is out of range",
+            Self::Overloaded => "Too many orders at once",
+            Self::Unavailable => "Not available at the moment",
+            Self::Internal => "Something went wrong here",
         }
     }
 }
@@ -306,10 +281,10 @@ fn retry_seconds(after: Duration) -> u64 {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (slug, status, title) = self.kind.parts();
+        let status = self.kind.status();
         let document = ProblemDocument {
-            kind: slug,
-            title,
+            kind: self.kind.slug(),
+            title: self.kind.title(),
             status: status.as_u16(),
             detail: self.detail,
             trace_id: TraceContext::current().trace_id(),
@@ -342,10 +317,10 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_slug_of_its_own_and_an_error_status() {
-        let slugs: HashSet<_> = Kind::ALL.iter().map(|kind| kind.parts().0).collect();
+        let slugs: HashSet<_> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
         assert_eq!(slugs.len(), Kind::ALL.len());
         for kind in Kind::ALL {
-            let (slug, status, title) = kind.parts();
+            let (slug, status) = (kind.slug(), kind.status());
             assert!(
                 status.is_client_error() || status.is_server_error(),
                 "{slug}"
@@ -355,7 +330,7 @@ mod tests {
                     .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
                 "{slug}"
             );
-            assert!(!title.is_empty());
+            assert!(!kind.title().is_empty());
         }
     }
 

@@ -144,13 +144,16 @@ impl PasswordPool {
             .await
             .map_err(|_| PasswordError::Failed)?;
         // Both permits travel with the work: a caller who hangs up does not make room before the work is done.
-        tokio::task::spawn_blocking(move || {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "bounded by the two semaphores above"
+        )]
+        let hashing = tokio::task::spawn_blocking(move || {
             let result = work(password.expose_secret().as_bytes());
             drop((turn, place));
             result
-        })
-        .await
-        .unwrap_or_else(|error| {
+        });
+        hashing.await.unwrap_or_else(|error| {
             warn!(%error, "password hashing ended without a result");
             Err(PasswordError::Failed)
         })

@@ -30,7 +30,7 @@ impl Connect for Connector {
                 match connection.await {
                     Ok(()) => debug!(%database, "connection closed"),
                     Err(error) => {
-                        warn!(%database, error = %sqlstate::describe(&error), "connection lost")
+                        warn!(%database, error = %sqlstate::describe(&error), "connection lost");
                     }
                 }
             });

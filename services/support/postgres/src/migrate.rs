@@ -140,10 +140,7 @@ pub async fn run(config: &PgConfig, schema: Schema) -> Result<Report, MigrateErr
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_files(
-    config: &PgConfig,
-    files: &[(&str, &str)],
-) -> Result<Report, MigrateError> {
+pub async fn run_files(config: &PgConfig, files: &[(&str, &str)]) -> Result<Report, MigrateError> {
     let migrations = migrations(files)?;
     let known = newest(&migrations);
     let database = config.database().to_owned();

@@ -28,7 +28,13 @@ fn config(stack: &TestStack, role: &str, database: &str) -> PgConfig {
 async fn empty_database(stack: &TestStack, name: &str) -> PgConfig {
     let mut admin = Session::new(&config(stack, SUPERUSER, "postgres")).unwrap();
     let create = format!("CREATE DATABASE {name}");
-    admin.client().await.unwrap().batch_execute(&create).await.unwrap();
+    admin
+        .client()
+        .await
+        .unwrap()
+        .batch_execute(&create)
+        .await
+        .unwrap();
     config(stack, SUPERUSER, name)
 }
 
@@ -54,21 +60,50 @@ async fn migrations_run_once_however_often_and_however_many_start_them() {
 async fn a_newer_schema_an_edited_file_and_a_failing_one_are_refused() {
     let stack = stack().await;
     let database = empty_database(&stack, "refused").await;
-    migrate::run_files(&database, &[FIRST, SECOND]).await.unwrap();
+    migrate::run_files(&database, &[FIRST, SECOND])
+        .await
+        .unwrap();
 
     let older = migrate::run_files(&database, &[FIRST]).await.unwrap_err();
-    let newer = matches!(older, MigrateError::SchemaTooNew { found: 2, known: 1, .. });
+    let newer = matches!(
+        older,
+        MigrateError::SchemaTooNew {
+            found: 2,
+            known: 1,
+            ..
+        }
+    );
     assert!(newer, "{older}");
 
     let edited = ("V0001__first", "CREATE TABLE first (id bigint)");
-    let error = migrate::run_files(&database, &[edited, SECOND]).await.unwrap_err().to_string();
-    assert!(error.contains("refused") && error.contains("first"), "{error}");
+    let error = migrate::run_files(&database, &[edited, SECOND])
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("refused") && error.contains("first"),
+        "{error}"
+    );
 
-    let broken = ("V0003__broken", "CREATE TABLE third (id int); INSERT INTO third VALUES ('secret')");
-    let error = migrate::run_files(&database, &[FIRST, SECOND, broken]).await.unwrap_err().to_string();
-    assert!(error.contains("broken") && !error.contains("secret"), "{error}");
+    let broken = (
+        "V0003__broken",
+        "CREATE TABLE third (id int); INSERT INTO third VALUES ('secret')",
+    );
+    let error = migrate::run_files(&database, &[FIRST, SECOND, broken])
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("broken") && !error.contains("secret"),
+        "{error}"
+    );
     let mut session = Session::new(&database).unwrap();
-    let rows = session.client().await.unwrap().query("SELECT to_regclass('third')::text", &[]).await;
+    let rows = session
+        .client()
+        .await
+        .unwrap()
+        .query("SELECT to_regclass('third')::text", &[])
+        .await;
     let left: Option<String> = rows.unwrap()[0].get(0);
     assert_eq!(left, None, "the failed migration left a table behind");
 }
@@ -76,22 +111,38 @@ async fn a_newer_schema_an_edited_file_and_a_failing_one_are_refused() {
 #[tokio::test]
 async fn a_run_time_role_can_tell_whether_its_schema_is_new_enough() {
     let stack = stack().await;
-    for schema in Schema::ALL.into_iter().filter(|schema| *schema != Schema::Gateway) {
+    for schema in Schema::ALL
+        .into_iter()
+        .filter(|schema| *schema != Schema::Gateway)
+    {
         let name = schema.name();
         let database = config(&stack, name, &format!("{name}db"));
         let mut session = Session::new(&database).unwrap();
-        let state = migrate::state(session.client().await.unwrap(), schema).await.unwrap();
+        let state = migrate::state(session.client().await.unwrap(), schema)
+            .await
+            .unwrap();
         assert_eq!(state, SchemaState::Ready, "{name}");
     }
     let empty = empty_database(&stack, "unmigrated").await;
     let mut session = Session::new(&empty).unwrap();
-    let state = migrate::state(session.client().await.unwrap(), Schema::Orders).await.unwrap();
-    assert!(matches!(state, SchemaState::Behind { found: 0, .. }), "{state:?}");
+    let state = migrate::state(session.client().await.unwrap(), Schema::Orders)
+        .await
+        .unwrap();
+    assert!(
+        matches!(state, SchemaState::Behind { found: 0, .. }),
+        "{state:?}"
+    );
 }
 
 /// Runs `sql` and returns how the session judges its failure.
 async fn failure(session: &mut Session, sql: &str) -> shopapi_postgres::Failure {
-    let error = session.client().await.unwrap().batch_execute(sql).await.unwrap_err();
+    let error = session
+        .client()
+        .await
+        .unwrap()
+        .batch_execute(sql)
+        .await
+        .unwrap_err();
     session.judge(&error)
 }
 
@@ -100,21 +151,39 @@ async fn a_refusal_keeps_the_connection_and_names_no_value() {
     let stack = stack().await;
     let mut session = Session::new(&empty_database(&stack, "judged").await).unwrap();
     let create = "CREATE TABLE t (id int PRIMARY KEY, name text UNIQUE CHECK (name <> 'sesame'))";
-    session.client().await.unwrap().batch_execute(create).await.unwrap();
+    session
+        .client()
+        .await
+        .unwrap()
+        .batch_execute(create)
+        .await
+        .unwrap();
     let insert = "INSERT INTO t VALUES (1, 'open')";
-    session.client().await.unwrap().batch_execute(insert).await.unwrap();
+    session
+        .client()
+        .await
+        .unwrap()
+        .batch_execute(insert)
+        .await
+        .unwrap();
     let backend = backend_of(&mut session).await;
 
     for (sql, class) in [
         ("INSERT INTO t VALUES (2, 'open')", FailureClass::Data),
         ("INSERT INTO t VALUES (2, 'sesame')", FailureClass::Data),
         ("INSERT INTO t VALUES ('sesame', 'x')", FailureClass::Data),
-        ("SET statement_timeout = '10ms'; SELECT pg_sleep(5)", FailureClass::Retry),
+        (
+            "SET statement_timeout = '10ms'; SELECT pg_sleep(5)",
+            FailureClass::Retry,
+        ),
         ("SELECT * FROM sesame_street", FailureClass::Other),
     ] {
         let failure = failure(&mut session, sql).await;
         assert_eq!(failure.class, class, "{sql}: {failure}");
-        assert!(!failure.text.contains("'sesame'") && !failure.text.contains("\"sesame\""), "{failure}");
+        assert!(
+            !failure.text.contains("'sesame'") && !failure.text.contains("\"sesame\""),
+            "{failure}"
+        );
         assert!(!failure.text.contains("open"), "{failure}");
     }
     assert_eq!(backend_of(&mut session).await, backend);
@@ -122,18 +191,31 @@ async fn a_refusal_keeps_the_connection_and_names_no_value() {
 
 async fn backend_of(session: &mut Session) -> i32 {
     let client = session.client().await.unwrap();
-    client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0)
+    client
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 #[tokio::test]
 async fn a_lock_that_is_not_given_means_repeat() {
     let stack = stack().await;
     let database = empty_database(&stack, "locked").await;
-    let (mut holder, mut waiter) = (Session::new(&database).unwrap(), Session::new(&database).unwrap());
+    let (mut holder, mut waiter) = (
+        Session::new(&database).unwrap(),
+        Session::new(&database).unwrap(),
+    );
     let hold = "CREATE TABLE t (id int); BEGIN; LOCK TABLE t";
     // `BEGIN` makes the rest a transaction of its own, which stays open.
     for statement in hold.split("; ") {
-        holder.client().await.unwrap().batch_execute(statement).await.unwrap();
+        holder
+            .client()
+            .await
+            .unwrap()
+            .batch_execute(statement)
+            .await
+            .unwrap();
     }
     let failure = failure(&mut waiter, "SET lock_timeout = '10ms'; SELECT * FROM t").await;
     assert_eq!(failure.class, FailureClass::Retry, "{failure}");
@@ -150,10 +232,19 @@ async fn a_connection_cut_under_a_statement_leaves_its_outcome_unknown_and_the_n
     let kill = async {
         let client = killer.client().await.unwrap();
         let asleep = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep(%' AND state = 'active'";
-        while client.query_one(asleep, &[&victim]).await.unwrap().get::<_, i64>(0) == 0 {
+        while client
+            .query_one(asleep, &[&victim])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            == 0
+        {
             tokio::task::yield_now().await;
         }
-        client.query("SELECT pg_terminate_backend($1)", &[&victim]).await.unwrap();
+        client
+            .query("SELECT pg_terminate_backend($1)", &[&victim])
+            .await
+            .unwrap();
     };
     let (failure, ()) = tokio::join!(failure(&mut session, "SELECT pg_sleep(60)"), kill);
 
@@ -196,28 +287,64 @@ async fn a_stale_plan_is_forgotten_and_the_repeat_works() {
     let stack = stack().await;
     let database = empty_database(&stack, "stale").await;
     let mut owner = Session::new(&database).unwrap();
-    owner.client().await.unwrap().batch_execute("CREATE TABLE t (a int)").await.unwrap();
+    owner
+        .client()
+        .await
+        .unwrap()
+        .batch_execute("CREATE TABLE t (a int)")
+        .await
+        .unwrap();
     let mut session = Session::new(&database).unwrap();
     let pool = ReadPool::new(&database, 1).unwrap();
     let sql = "SELECT * FROM t";
     let client = session.client().await.unwrap();
-    client.query(&client.prepare_cached(sql).await.unwrap(), &[]).await.unwrap();
+    client
+        .query(&client.prepare_cached(sql).await.unwrap(), &[])
+        .await
+        .unwrap();
     let pooled = pool.get().await.unwrap();
-    pooled.query(&pooled.prepare_cached(sql).await.unwrap(), &[]).await.unwrap();
+    pooled
+        .query(&pooled.prepare_cached(sql).await.unwrap(), &[])
+        .await
+        .unwrap();
 
-    owner.client().await.unwrap().batch_execute("ALTER TABLE t ADD b int").await.unwrap();
+    owner
+        .client()
+        .await
+        .unwrap()
+        .batch_execute("ALTER TABLE t ADD b int")
+        .await
+        .unwrap();
 
-    let statement = session.client().await.unwrap().prepare_cached(sql).await.unwrap();
-    let error = session.client().await.unwrap().query(&statement, &[]).await.unwrap_err();
+    let statement = session
+        .client()
+        .await
+        .unwrap()
+        .prepare_cached(sql)
+        .await
+        .unwrap();
+    let error = session
+        .client()
+        .await
+        .unwrap()
+        .query(&statement, &[])
+        .await
+        .unwrap_err();
     assert_eq!(session.judge(&error).class, FailureClass::StalePlan);
     let client = session.client().await.unwrap();
-    client.query(&client.prepare_cached(sql).await.unwrap(), &[]).await.unwrap();
+    client
+        .query(&client.prepare_cached(sql).await.unwrap(), &[])
+        .await
+        .unwrap();
 
     let statement = pooled.prepare_cached(sql).await.unwrap();
     let error = pooled.query(&statement, &[]).await.unwrap_err();
     assert_eq!(pool.judge(pooled, &error).class, FailureClass::StalePlan);
     let pooled = pool.get().await.unwrap();
-    pooled.query(&pooled.prepare_cached(sql).await.unwrap(), &[]).await.unwrap();
+    pooled
+        .query(&pooled.prepare_cached(sql).await.unwrap(), &[])
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -229,11 +356,16 @@ async fn a_statement_is_prepared_once_per_connection_and_a_full_pool_answers() {
         let statement = client.prepare_cached("SELECT 41 + 1").await.unwrap();
         client.query(&statement, &[]).await.unwrap();
     }
-    let rows = client.query("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%41%'", &[]);
+    let rows = client.query(
+        "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%41%'",
+        &[],
+    );
     // The counting statement itself holds the text as well.
     assert_eq!(rows.await.unwrap()[0].get::<_, i64>(0), 2);
 
-    let waiting = timeout(PATIENCE, pool.get()).await.expect("a full pool waits for ever");
+    let waiting = timeout(PATIENCE, pool.get())
+        .await
+        .expect("a full pool waits for ever");
     assert!(waiting.is_err());
     drop(client);
     assert!(pool.get().await.is_ok());

@@ -133,6 +133,7 @@ impl Telemetry {
             return;
         };
         // The exporter blocks its thread until the runtime has driven its channel: never on a runtime thread.
+        #[expect(clippy::disallowed_methods, reason = "once, at the end of the process")]
         let flush =
             tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
         match tokio::time::timeout(FLUSH_TIMEOUT, flush).await {

@@ -33,7 +33,6 @@ pub(crate) struct Gateway {
     pub(crate) orders: Probe<OrdersCall>,
     pub(crate) catalog: Probe<CatalogCall>,
     pub(crate) readiness: Readiness,
-    pub(crate) draining: CancellationToken,
 }
 
 pub(crate) fn tokens() -> UserTokens {
@@ -55,7 +54,6 @@ pub(crate) fn gateway_with(limits: Limits) -> Gateway {
     let users = format!("ann@example.test:secret:{CUSTOMER}").into();
     let accounts = SeededAccounts::parse(&users, pool.clone()).unwrap();
     let readiness = Readiness::new();
-    let draining = CancellationToken::new();
     let api = Api {
         orders: orders_mailbox,
         catalog: catalog_mailbox,
@@ -63,7 +61,7 @@ pub(crate) fn gateway_with(limits: Limits) -> Gateway {
         login: Login::new(Arc::new(accounts), pool),
         readiness: readiness.clone(),
         streams: Arc::new(Semaphore::new(limits.streams_max)),
-        draining: draining.clone(),
+        draining: CancellationToken::new(),
         limits,
     };
     Gateway {
@@ -71,7 +69,6 @@ pub(crate) fn gateway_with(limits: Limits) -> Gateway {
         orders,
         catalog,
         readiness,
-        draining,
     }
 }
 
