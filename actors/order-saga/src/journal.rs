@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::ids::{EventId, OrderId, Version, WriteId};
 use crate::model::Quote;
-use crate::saga::{DurableEffect, Next, OrderEvent, Saga, SagaStep, TimelineEntry, Wake};
+use crate::saga::{DurableEffect, Next, OrderEvent, Saga, TimelineEntry, Wake};
 
 /// What the journal is told.
 pub type JournalMsg = WriterMsg<JournalEntry, Journaled>;
@@ -73,6 +73,8 @@ pub struct Transition {
     pub write_id: WriteId,
     /// The context of what caused the write; stored with the outbox row.
     pub trace: TraceContext,
+    /// Nobody waits for it: the end of a paid order changes nothing that a customer sees, and is found again when it is lost.
+    pub lazy: bool,
 }
 
 /// An event with the id that subscribers dedupe on.
@@ -154,6 +156,7 @@ impl Transition {
             wake: rows.wake,
             write_id,
             trace,
+            lazy: false,
         }
     }
 }
@@ -186,18 +189,6 @@ impl Rows {
     }
 }
 
-impl JournalEntry {
-    /// Whether nobody needs to wait for it: the end of a paid order changes nothing that a customer sees, and is found again when lost.
-    #[must_use]
-    pub fn is_lazy(&self) -> bool {
-        match self {
-            Self::Accept(_) => false,
-            Self::Transition(transition) => transition.saga.step == SagaStep::Completed,
-            Self::PublishedMarks(_) => true,
-        }
-    }
-}
-
 impl BatchEntry for JournalEntry {
     type Key = OrderId;
 
@@ -226,9 +217,10 @@ impl BatchEntry for JournalEntry {
 
     fn lane(&self) -> Lane {
         match self {
-            entry if entry.is_lazy() => Lane::Lazy,
             Self::Accept(_) => Lane::Accept,
-            Self::Transition(_) | Self::PublishedMarks(_) => Lane::Continuation,
+            Self::Transition(transition) if transition.lazy => Lane::Lazy,
+            Self::Transition(_) => Lane::Continuation,
+            Self::PublishedMarks(_) => Lane::Lazy,
         }
     }
 }

@@ -33,12 +33,18 @@
     )
 )]
 
+mod coordinator;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+mod links;
+mod messages;
 pub mod model;
 pub mod ports;
+mod registry;
 pub mod saga;
+mod sweeper;
+mod tail;
 
 pub use ids::{
     CustomerId, EventId, Installation, OrderId, PaymentId, ReleaseId, ReservationId, SagaIds,
@@ -48,6 +54,10 @@ pub use journal::{
     Accept, IdempotencyKey, JournalEntry, JournalMsg, Journaled, OutboxRow, Transition,
 };
 pub use limits::SagaLimits;
+pub use links::{Jitter, Links, random_jitter};
+pub use messages::{
+    Await, Awaited, Create, Created, Delivery, Outcome, RegistryMsg, RegistryView, Until,
+};
 pub use model::{
     Cents, Currency, Line, LinesInvalid, Order, PaymentMethod, PricedLine, Quote, Refusal,
     RefusalReason, Shortage, Sku,
@@ -56,4 +66,7 @@ pub use ports::{
     CallError, InventoryRequest, OrderMoved, PaymentParameters, PaymentsRequest, SagaStore,
     Snapshot, StoreUnavailable,
 };
+pub use registry::SagaRegistry;
 pub use saga::{CancelReason, OrderStatus, Saga, SagaEvent, SagaState, SagaStep};
+pub use sweeper::{SagaSweeper, SweeperMsg};
+pub use tail::{OrderTail, TailMsg};

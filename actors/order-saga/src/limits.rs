@@ -34,6 +34,8 @@ pub struct SagaLimits {
     pub coordinator_mailbox: usize,
     /// How many may wait on one order on this replica (create callers, `Prefer: wait`, streams).
     pub waiters_per_order: usize,
+    /// How long the registry may take to say whether a coordinator may retire; a busy one takes milliseconds.
+    pub retire_answer: Duration,
     /// How soon a coordinator asks again to retire when the registry had no place for the question.
     pub retire_again: Duration,
     /// How often due sagas are looked for: the granularity of every deadline.
@@ -66,6 +68,7 @@ impl Default for SagaLimits {
             panics_memory: Duration::from_secs(600),
             coordinator_mailbox: 64,
             waiters_per_order: 32,
+            retire_answer: Duration::from_secs(5),
             retire_again: Duration::from_millis(50),
             sweep_every: Duration::from_secs(1),
             sweep_batch: 256,

@@ -34,6 +34,9 @@ mod moves;
 mod status;
 mod step;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,427 @@
+//! The registry of active orders: one coordinator per order, found or started, and the only one who sends to it.
+//!
+//! ```text
+//!   Create ─────────────▶ start a coordinator ─▶ Accept
+//!   Deliver, Await ─────▶ active? ──yes──▶ forward (counted)
+//!                            └──no──▶ one load for all misses ─▶ start, forward
+//!   Resume (due sagas) ─▶ active? forward : start with what the claim read
+//!   Retire(received) ───▶ everything sent was received? forget it, it stops : it stays
+//!   a child crashed ────▶ load, start a successor that asks again; the third time set the saga aside
+//! ```
+//!
+//! **Invariants.** At most one living coordinator per order is known here. A message is never lost silently: when it cannot be
+//! forwarded, its port is answered. A retiring coordinator is forgotten only when it has received everything that was sent to it.
+//!
+//! **Crash.** Its coordinators end with it. Stored sagas are resumed by their deadlines, senders deliver again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actor_kit::{Actor, ActorError, ChildId, Ctx, Exit, Mailbox, Permit, Reply, TaskPanicked};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use tracing::{debug, error, warn};
+
+use crate::coordinator::waiters::Waiter;
+use crate::coordinator::{Birth, CoordinatorMsg, SagaCoordinator};
+use crate::ids::OrderId;
+use crate::links::Links;
+use crate::messages::{Await, Create, Delivery, Outcome, RegistryMsg, RegistryView};
+use crate::ports::{OrderMoved, Snapshot, StoreUnavailable};
+use crate::saga::{Inputs, SagaEvent, accept};
+
+/// What the registry and its coordinators tell it; opaque.
+#[derive(Debug)]
+pub struct Own(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Retire {
+        order_id: OrderId,
+        incarnation: u64,
+        received: u64,
+        reply: Reply<bool>,
+    },
+    Replay {
+        order_id: OrderId,
+        waiter: Waiter,
+    },
+    Loaded {
+        ids: Vec<OrderId>,
+        loaded: Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>,
+    },
+}
+
+impl Own {
+    pub(crate) const fn retire(
+        order_id: OrderId,
+        incarnation: u64,
+        received: u64,
+        reply: Reply<bool>,
+    ) -> Self {
+        Self(Inner::Retire {
+            order_id,
+            incarnation,
+            received,
+            reply,
+        })
+    }
+
+    pub(crate) const fn replay(order_id: OrderId, waiter: Waiter) -> Self {
+        Self(Inner::Replay { order_id, waiter })
+    }
+}
+
+/// The actor.
+pub struct SagaRegistry {
+    links: Links,
+    active: HashMap<OrderId, Active>,
+    children: HashMap<ChildId, OrderId>,
+    loading: HashMap<OrderId, Vec<Parcel>>,
+    panics: HashMap<OrderId, Panics>,
+    incarnations: u64,
+}
+
+struct Active {
+    child: ChildId,
+    incarnation: u64,
+    mailbox: Mailbox<CoordinatorMsg>,
+    sent: u64,
+}
+
+/// A message for an order that is being loaded. It keeps its sender's place in the registry's mailbox, so that a slow database cannot
+/// pile them up.
+struct Parcel {
+    message: CoordinatorMsg,
+    _place: Option<Arc<Permit>>,
+}
+
+struct Panics {
+    times: u32,
+    last: Instant,
+}
+
+impl SagaRegistry {
+    /// A registry with no order active.
+    #[must_use]
+    pub fn new(links: Links) -> Self {
+        Self {
+            links,
+            active: HashMap::new(),
+            children: HashMap::new(),
+            loading: HashMap::new(),
+            panics: HashMap::new(),
+            incarnations: 0,
+        }
+    }
+
+    async fn on_create(&mut self, create: Create, ctx: &Ctx<Self>) {
+        let limits = &self.links.limits;
+        let inputs = Inputs {
+            limits,
+            jitter: (self.links.jitter)(),
+        };
+        let order_id = create.order.order_id;
+        let next = accept(create.order, &inputs);
+        let waiter = Waiter::creating(
+            create.reply,
+            create.wait,
+            limits.inventory_call,
+            Instant::now(),
+        );
+        let unborn = Snapshot {
+            saga: next.saga.clone(),
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+        };
+        let birth = Box::new(Birth {
+            next,
+            key: create.key,
+            waiter,
+        });
+        self.start(unborn, ctx).await;
+        self.forward(order_id, CoordinatorMsg::Accept(birth), ctx);
+    }
+
+    fn on_deliver(&mut self, deliveries: Vec<Delivery>, ctx: &Ctx<Self>) {
+        let messages = deliveries
+            .into_iter()
+            .map(|delivery| (delivery.order_id, CoordinatorMsg::Deliver(delivery)))
+            .collect();
+        self.forward_or_load(messages, ctx);
+    }
+
+    fn on_await(&mut self, wish: Await, ctx: &Ctx<Self>) {
+        let waiter = Waiter::awaiting(wish.reply, wish.until, wish.at_most, Instant::now())
+            .of_customer(wish.customer_id);
+        self.forward_or_load(vec![(wish.order_id, CoordinatorMsg::Await(waiter))], ctx);
+    }
+
+    async fn on_resume(&mut self, due: Vec<Snapshot>, reply: Reply<usize>, ctx: &Ctx<Self>) {
+        for snapshot in due {
+            let order_id = snapshot.saga.order.order_id;
+            if !self.active.contains_key(&order_id) {
+                self.start(snapshot, ctx).await;
+            }
+            self.forward(
+                order_id,
+                CoordinatorMsg::Note(SagaEvent::DeadlinePassed),
+                ctx,
+            );
+        }
+        reply.send(self.active.len());
+    }
+
+    fn on_moved(&mut self, moved: Vec<OrderMoved>, ctx: &Ctx<Self>) {
+        for OrderMoved { order_id, version } in moved {
+            if self.active.contains_key(&order_id) {
+                self.forward(order_id, CoordinatorMsg::Moved(version), ctx);
+            }
+        }
+    }
+
+    fn on_retire(&mut self, order_id: OrderId, incarnation: u64, received: u64) -> bool {
+        match self.active.get(&order_id) {
+            Some(active) if active.incarnation == incarnation && active.sent != received => false,
+            Some(active) if active.incarnation == incarnation => {
+                self.active.remove(&order_id);
+                true
+            }
+            // Forgotten earlier; its answer was lost.
+            Some(_) | None => true,
+        }
+    }
+
+    async fn on_loaded(
+        &mut self,
+        ids: Vec<OrderId>,
+        loaded: Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>,
+        ctx: &Ctx<Self>,
+    ) {
+        let (found, outcome) = match loaded {
+            Ok(Ok(found)) => (found, Refusal::NotFound),
+            Ok(Err(StoreUnavailable)) => (vec![], Refusal::Unavailable),
+            Err(panicked) => {
+                error!(%panicked, "sagas not loaded");
+                (vec![], Refusal::Unavailable)
+            }
+        };
+        for snapshot in found {
+            let order_id = snapshot.saga.order.order_id;
+            let Some(parcels) = self.loading.remove(&order_id) else {
+                continue;
+            };
+            if !self.active.contains_key(&order_id) {
+                self.start(snapshot, ctx).await;
+            }
+            for parcel in parcels {
+                self.forward(order_id, parcel.message, ctx);
+            }
+        }
+        for id in ids {
+            for parcel in self.loading.remove(&id).into_iter().flatten() {
+                // It may have become active meanwhile, by a sweep.
+                if self.active.contains_key(&id) {
+                    self.forward(id, parcel.message, ctx);
+                } else {
+                    refuse(parcel.message, outcome);
+                }
+            }
+        }
+    }
+
+    /// Forwards what is for active orders, and loads the others with one read.
+    fn forward_or_load(&mut self, messages: Vec<(OrderId, CoordinatorMsg)>, ctx: &Ctx<Self>) {
+        let mut place: Option<Arc<Permit>> = None;
+        let mut misses = vec![];
+        for (order_id, message) in messages {
+            if self.active.contains_key(&order_id) {
+                self.forward(order_id, message, ctx);
+                continue;
+            }
+            if place.is_none() {
+                place = ctx.take_permit().map(Arc::new);
+            }
+            let parcels = self.loading.entry(order_id).or_default();
+            if parcels.is_empty() {
+                misses.push(order_id);
+            }
+            parcels.push(Parcel {
+                message,
+                _place: place.clone(),
+            });
+        }
+        if misses.is_empty() {
+            return;
+        }
+        ctx.spawn_then(self.links.store.load(misses.clone()), |loaded| {
+            RegistryMsg::Own(Own(Inner::Loaded {
+                ids: misses,
+                loaded,
+            }))
+        });
+    }
+
+    fn forward(&mut self, order_id: OrderId, message: CoordinatorMsg, ctx: &Ctx<Self>) {
+        let Some(active) = self.active.get_mut(&order_id) else {
+            return refuse(message, Refusal::Unavailable);
+        };
+        let trace = match &message {
+            CoordinatorMsg::Deliver(delivery) if delivery.trace.is_valid() => {
+                delivery.trace.clone()
+            }
+            _ => ctx.context(),
+        };
+        match active.mailbox.try_send_with(message, trace) {
+            Ok(()) => active.sent += 1,
+            // Full: its senders are too many. Gone: it has crashed, and its end is on its way here.
+            Err(error) => refuse(error.into_message(), Refusal::Unavailable),
+        }
+    }
+
+    async fn start(&mut self, snapshot: Snapshot, ctx: &Ctx<Self>) {
+        let order_id = snapshot.saga.order.order_id;
+        self.incarnations += 1;
+        let incarnation = self.incarnations;
+        let coordinator = SagaCoordinator::new(self.links.clone(), incarnation, snapshot);
+        let capacity = self.links.limits.coordinator_mailbox;
+        match ctx
+            .spawn_child(format!("saga/{order_id}"), capacity, coordinator)
+            .await
+        {
+            Ok((child, mailbox)) => {
+                self.children.insert(child, order_id);
+                self.active.insert(
+                    order_id,
+                    Active {
+                        child,
+                        incarnation,
+                        mailbox,
+                        sent: 0,
+                    },
+                );
+            }
+            Err(error) => error!(%order_id, %error, "a coordinator did not start"),
+        }
+    }
+
+    fn on_crashed(&mut self, order_id: OrderId, why: &str, ctx: &Ctx<Self>) {
+        let limits = Arc::clone(&self.links.limits);
+        let now = Instant::now();
+        self.panics
+            .retain(|_, panics| now.duration_since(panics.last) < limits.panics_memory);
+        let panics = self.panics.entry(order_id).or_insert(Panics {
+            times: 0,
+            last: now,
+        });
+        panics.times += 1;
+        panics.last = now;
+        let times = panics.times;
+        warn!(%order_id, times, why, "a coordinator crashed");
+        let message = if times < limits.panics_max {
+            CoordinatorMsg::Wake
+        } else if times < limits.panics_max.saturating_mul(2) {
+            CoordinatorMsg::Note(SagaEvent::HandlingPanicked { times })
+        } else {
+            // Not even setting it aside works. Its deadline keeps it in sight of the operators.
+            return error!(%order_id, times, "a saga cannot be set aside");
+        };
+        self.forward_or_load(vec![(order_id, message)], ctx);
+    }
+}
+
+/// Why a message does not reach a coordinator.
+#[derive(Clone, Copy)]
+enum Refusal {
+    NotFound,
+    Unavailable,
+}
+
+fn refuse(message: CoordinatorMsg, why: Refusal) {
+    match (message, why) {
+        (CoordinatorMsg::Deliver(delivery), Refusal::NotFound) => {
+            delivery.reply.send(Outcome::NotFound);
+        }
+        (CoordinatorMsg::Deliver(delivery), Refusal::Unavailable) => {
+            delivery.reply.send(Outcome::Unavailable);
+        }
+        (CoordinatorMsg::Await(waiter), Refusal::NotFound) => waiter.not_found(),
+        (CoordinatorMsg::Await(waiter), Refusal::Unavailable) => waiter.unavailable(),
+        (CoordinatorMsg::Accept(birth), _) => birth.waiter.unavailable(),
+        // Nobody waits for these; the stored deadline brings the saga back.
+        (
+            CoordinatorMsg::Note(_)
+            | CoordinatorMsg::Wake
+            | CoordinatorMsg::Moved(_)
+            | CoordinatorMsg::Own(_),
+            _,
+        ) => debug!("a note did not reach its coordinator"),
+    }
+}
+
+impl Actor for SagaRegistry {
+    type Msg = RegistryMsg;
+
+    async fn handle(&mut self, ctx: &Ctx<Self>, message: RegistryMsg) -> Result<(), ActorError> {
+        match message {
+            RegistryMsg::Create(create) => self.on_create(*create, ctx).await,
+            RegistryMsg::Deliver(deliveries) => self.on_deliver(deliveries, ctx),
+            RegistryMsg::Await(wish) => self.on_await(wish, ctx),
+            RegistryMsg::Resume { due, reply } => self.on_resume(due, reply, ctx).await,
+            RegistryMsg::Moved(moved) => self.on_moved(moved, ctx),
+            RegistryMsg::Inspect { reply } => reply.send(RegistryView {
+                active: self.active.len(),
+                loading: self.loading.len(),
+            }),
+            RegistryMsg::Own(Own(Inner::Retire {
+                order_id,
+                incarnation,
+                received,
+                reply,
+            })) => reply.send(self.on_retire(order_id, incarnation, received)),
+            RegistryMsg::Own(Own(Inner::Replay { order_id, waiter })) => {
+                self.forward_or_load(vec![(order_id, CoordinatorMsg::Await(waiter))], ctx);
+            }
+            RegistryMsg::Own(Own(Inner::Loaded { ids, loaded })) => {
+                self.on_loaded(ids, loaded, ctx).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn child_exited(
+        &mut self,
+        ctx: &Ctx<Self>,
+        child: ChildId,
+        exit: Exit,
+    ) -> Result<(), ActorError> {
+        let Some(order_id) = self.children.remove(&child) else {
+            return Ok(());
+        };
+        if self
+            .active
+            .get(&order_id)
+            .is_some_and(|active| active.child == child)
+        {
+            self.active.remove(&order_id);
+        }
+        if let Exit::Crashed(why) = exit {
+            self.on_crashed(order_id, &why, ctx);
+        }
+        Ok(())
+    }
+
+    fn message_name(message: &RegistryMsg) -> &'static str {
+        match message {
+            RegistryMsg::Create(_) => "registry.create",
+            RegistryMsg::Deliver(_) => "registry.deliver",
+            RegistryMsg::Await(_) => "registry.await",
+            RegistryMsg::Resume { .. } => "registry.resume",
+            RegistryMsg::Moved(_) => "registry.moved",
+            RegistryMsg::Inspect { .. } => "registry.inspect",
+            RegistryMsg::Own(Own(Inner::Retire { .. })) => "registry.retire",
+            RegistryMsg::Own(Own(Inner::Replay { .. })) => "registry.replay",
+            RegistryMsg::Own(Own(Inner::Loaded { .. })) => "registry.loaded",
+        }
+    }
+}

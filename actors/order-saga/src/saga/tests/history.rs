@@ -1,0 +1,141 @@
+//! Random histories: duplicates, losses, reordering, stale replicas, crashes at any point.
+
+use proptest::prelude::*;
+
+use super::world::{Charge, Happening, Payment, Reservation, World};
+use crate::saga::{OrderStatus, SagaState};
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let replica = any::<bool>;
+    let outcome = prop_oneof![
+        Just(Charge::Captured),
+        Just(Charge::Declined),
+        Just(Charge::NotCharged),
+        Just(Charge::OutcomeOpen),
+    ];
+    prop_oneof![
+        6 => (replica(), any::<bool>()).prop_map(|(replica, twice)| Happening::Ask { replica, twice }),
+        2 => (replica(), any::<bool>()).prop_map(|(replica, executed)| Happening::Lose { replica, executed }),
+        4 => (replica(), any::<u8>()).prop_map(|(replica, pick)| Happening::Deliver { replica, pick }),
+        2 => replica().prop_map(|replica| Happening::Deadline { replica }),
+        2 => replica().prop_map(|replica| Happening::Crash { replica }),
+        2 => Just(Happening::Request),
+        4 => outcome.prop_map(|outcome| Happening::Charge { outcome }),
+        2 => any::<bool>().prop_map(|refused| Happening::SettleRefund { refused }),
+        1 => replica().prop_map(|replica| Happening::Cancel { replica }),
+        1 => replica().prop_map(|replica| Happening::WantsMoneyBack { replica }),
+    ]
+}
+
+fn with_operators() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        9 => happening(),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(replica, retry)| Happening::Operator { replica, retry }),
+    ]
+}
+
+/// After any history, when the faults end, the saga ends, and what it holds and owes fits its end.
+fn ends_well(stock_suffices: bool, history: Vec<Happening>) {
+    let mut world = World::new(stock_suffices);
+    for happening in history {
+        world.happen(happening);
+    }
+    assert!(world.heal(), "it does not end: {world:#?}");
+    if world.is_owed() {
+        return;
+    }
+    assert_ne!(world.stored.saga_state(), SagaState::Stuck, "{world:#?}");
+    assert_ne!(world.reservation, Reservation::Held, "{world:#?}");
+    match world.stored.status() {
+        OrderStatus::Paid | OrderStatus::Refunded => {
+            assert_eq!(world.payment, Payment::Captured);
+        }
+        OrderStatus::Cancelled | OrderStatus::Rejected => {
+            assert_ne!(world.payment, Payment::Captured);
+            assert_ne!(world.reservation, Reservation::Committed);
+        }
+        OrderStatus::Pending
+        | OrderStatus::AwaitingPayment
+        | OrderStatus::CancelPending
+        | OrderStatus::RefundPending => panic!("not an end: {world:#?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_ends_well(
+        stock_suffices in prop::bool::weighted(0.85),
+        history in prop::collection::vec(happening(), 0..60),
+    ) {
+        ends_well(stock_suffices, history);
+    }
+
+    #[test]
+    fn every_history_with_operators_ends_well(
+        stock_suffices in prop::bool::weighted(0.85),
+        history in prop::collection::vec(with_operators(), 0..60),
+    ) {
+        ends_well(stock_suffices, history);
+    }
+
+    /// Without faults between them, the same happenings lead two worlds to the same place: `step` has no hidden input.
+    #[test]
+    fn histories_are_deterministic(history in prop::collection::vec(with_operators(), 0..40)) {
+        let (mut one, mut other) = (World::new(true), World::new(true));
+        for happening in history {
+            one.happen(happening);
+            other.happen(happening);
+        }
+        prop_assert_eq!(one.stored, other.stored);
+        prop_assert_eq!(one.published, other.published);
+    }
+}
+
+#[test]
+fn the_happy_path_is_paid_and_completed() {
+    let mut world = World::new(true);
+    let ask = Happening::Ask {
+        replica: false,
+        twice: false,
+    };
+    for happening in [
+        ask,
+        Happening::Request,
+        Happening::Charge {
+            outcome: Charge::Captured,
+        },
+        Happening::Deliver {
+            replica: false,
+            pick: 0,
+        },
+        ask,
+    ] {
+        world.happen(happening);
+    }
+    assert_eq!(world.stored.status(), OrderStatus::Paid);
+    assert_eq!(world.stored.saga_state(), SagaState::Completed);
+    assert_eq!(world.reservation, Reservation::Committed);
+}
+
+#[test]
+fn a_cancel_that_loses_to_the_charge_gives_everything_back() {
+    let mut world = World::new(true);
+    for happening in [
+        Happening::Ask {
+            replica: false,
+            twice: false,
+        },
+        Happening::Request,
+        Happening::Charge {
+            outcome: Charge::Captured,
+        },
+        Happening::Cancel { replica: true },
+    ] {
+        world.happen(happening);
+    }
+    assert!(world.heal());
+    assert_eq!(world.stored.status(), OrderStatus::Refunded);
+    assert_eq!(world.reservation, Reservation::Released);
+}
