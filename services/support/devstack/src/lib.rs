@@ -64,5 +64,5 @@ pub use secrets::Secrets;
 pub use service::{Console, Restart, Service, ServiceSpec, ServiceState};
 pub use stack::{SERVICES, Stack, StackOptions};
 pub use state::StateDir;
-pub use testing::{Migrate, TestStack, workspace_root};
+pub use testing::{Migrate, TestStack, with_migrated_databases, workspace_root};
 pub use tools::{ToolOptions, Tools};

@@ -127,6 +127,18 @@ impl TestStack {
     }
 }
 
+/// Puts a migrated cluster into an empty state directory: a [`Stack`](crate::Stack) that a test starts there has its
+/// databases at once.
+///
+/// # Errors
+/// As [`TestStack::start`].
+pub async fn with_migrated_databases(state: &StateDir, tools: &Tools) -> Result<(), Error> {
+    let home = StateDir::home(&workspace_root().join(".dev"))?.join("test");
+    make_dir(&home, 0o755)?;
+    let golden = golden(&home, tools, &workspace_root().join("migrations"), &Shipped).await?;
+    copy(&golden, state.path()).await
+}
+
 /// The root of this workspace, known at build time: tests run where they were built.
 #[must_use]
 pub fn workspace_root() -> PathBuf {
