@@ -84,7 +84,7 @@ WITH entry AS MATERIALIZED (
     SET published_at = now()
     FROM (
         SELECT event_id FROM outbox
-        WHERE event_id = ANY(:published_ids::uuid[]) AND published_at IS NULL
+        WHERE event_id = ANY(:published_ids::uuid[])
         ORDER BY event_id
         FOR NO KEY UPDATE SKIP LOCKED
     ) held

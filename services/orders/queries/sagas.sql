@@ -24,6 +24,11 @@ WHERE o.order_id = due.order_id
 RETURNING o.order_id, o.customer_id, o.payment_method, o.traceparent, o.lines::text AS lines, o.version,
           o.details::text AS details, o.total_cents, o.currency, o.quote::text AS quote, o.created_at, o.updated_at;
 
+--! quoted_totals : QuotedTotal(total_cents?, currency?)
+SELECT order_id, total_cents, currency
+FROM orders
+WHERE order_id = ANY(:order_ids);
+
 --! versions
 SELECT order_id, version
 FROM orders

@@ -72,6 +72,32 @@ impl<'a> From<StoredSagaBorrowed<'a>> for StoredSaga {
         }
     }
 }
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuotedTotal {
+    pub order_id: i64,
+    pub total_cents: Option<i64>,
+    pub currency: Option<String>,
+}
+pub struct QuotedTotalBorrowed<'a> {
+    pub order_id: i64,
+    pub total_cents: Option<i64>,
+    pub currency: Option<&'a str>,
+}
+impl<'a> From<QuotedTotalBorrowed<'a>> for QuotedTotal {
+    fn from(
+        QuotedTotalBorrowed {
+            order_id,
+            total_cents,
+            currency,
+        }: QuotedTotalBorrowed<'a>,
+    ) -> Self {
+        Self {
+            order_id,
+            total_cents,
+            currency: currency.map(|v| v.into()),
+        }
+    }
+}
 #[derive(Debug, Clone, PartialEq, Copy)]
 pub struct Versions {
     pub order_id: i64,
@@ -96,6 +122,73 @@ where
         mapper: fn(StoredSagaBorrowed) -> R,
     ) -> StoredSagaQuery<'c, 'a, 's, C, R, N> {
         StoredSagaQuery {
+            client: self.client,
+            params: self.params,
+            query: self.query,
+            cached: self.cached,
+            extractor: self.extractor,
+            mapper,
+        }
+    }
+    pub async fn one(self) -> Result<T, tokio_postgres::Error> {
+        let row =
+            crate::client::async_::one(self.client, self.query, &self.params, self.cached).await?;
+        Ok((self.mapper)((self.extractor)(&row)?))
+    }
+    pub async fn all(self) -> Result<Vec<T>, tokio_postgres::Error> {
+        self.iter().await?.try_collect().await
+    }
+    pub async fn opt(self) -> Result<Option<T>, tokio_postgres::Error> {
+        let opt_row =
+            crate::client::async_::opt(self.client, self.query, &self.params, self.cached).await?;
+        Ok(opt_row
+            .map(|row| {
+                let extracted = (self.extractor)(&row)?;
+                Ok((self.mapper)(extracted))
+            })
+            .transpose()?)
+    }
+    pub async fn iter(
+        self,
+    ) -> Result<
+        impl futures::Stream<Item = Result<T, tokio_postgres::Error>> + 'c,
+        tokio_postgres::Error,
+    > {
+        let stream = crate::client::async_::raw(
+            self.client,
+            self.query,
+            crate::slice_iter(&self.params),
+            self.cached,
+        )
+        .await?;
+        let mapped = stream
+            .map(move |res| {
+                res.and_then(|row| {
+                    let extracted = (self.extractor)(&row)?;
+                    Ok((self.mapper)(extracted))
+                })
+            })
+            .into_stream();
+        Ok(mapped)
+    }
+}
+pub struct QuotedTotalQuery<'c, 'a, 's, C: GenericClient, T, const N: usize> {
+    client: &'c C,
+    params: [&'a (dyn postgres_types::ToSql + Sync); N],
+    query: &'static str,
+    cached: Option<&'s tokio_postgres::Statement>,
+    extractor: fn(&tokio_postgres::Row) -> Result<QuotedTotalBorrowed, tokio_postgres::Error>,
+    mapper: fn(QuotedTotalBorrowed) -> T,
+}
+impl<'c, 'a, 's, C, T: 'c, const N: usize> QuotedTotalQuery<'c, 'a, 's, C, T, N>
+where
+    C: GenericClient,
+{
+    pub fn map<R>(
+        self,
+        mapper: fn(QuotedTotalBorrowed) -> R,
+    ) -> QuotedTotalQuery<'c, 'a, 's, C, R, N> {
+        QuotedTotalQuery {
             client: self.client,
             params: self.params,
             query: self.query,
@@ -447,6 +540,43 @@ impl<'c, 'a, 's, C: GenericClient>
         params: &'a ClaimDueParams,
     ) -> StoredSagaQuery<'c, 'a, 's, C, StoredSaga, 2> {
         self.bind(client, &params.rows_max, &params.lease_secs)
+    }
+}
+pub struct QuotedTotalsStmt(&'static str, Option<tokio_postgres::Statement>);
+pub fn quoted_totals() -> QuotedTotalsStmt {
+    QuotedTotalsStmt(
+        "SELECT order_id, total_cents, currency FROM orders WHERE order_id = ANY($1)",
+        None,
+    )
+}
+impl QuotedTotalsStmt {
+    pub async fn prepare<'a, C: GenericClient>(
+        mut self,
+        client: &'a C,
+    ) -> Result<Self, tokio_postgres::Error> {
+        self.1 = Some(client.prepare(self.0).await?);
+        Ok(self)
+    }
+    pub fn bind<'c, 'a, 's, C: GenericClient, T1: crate::ArraySql<Item = i64>>(
+        &'s self,
+        client: &'c C,
+        order_ids: &'a T1,
+    ) -> QuotedTotalQuery<'c, 'a, 's, C, QuotedTotal, 1> {
+        QuotedTotalQuery {
+            client,
+            params: [order_ids],
+            query: self.0,
+            cached: self.1.as_ref(),
+            extractor:
+                |row: &tokio_postgres::Row| -> Result<QuotedTotalBorrowed, tokio_postgres::Error> {
+                    Ok(QuotedTotalBorrowed {
+                        order_id: row.try_get(0)?,
+                        total_cents: row.try_get(1)?,
+                        currency: row.try_get(2)?,
+                    })
+                },
+            mapper: |it| QuotedTotal::from(it),
+        }
     }
 }
 pub struct VersionsStmt(&'static str, Option<tokio_postgres::Statement>);

@@ -1,0 +1,158 @@
+//! Coalescing: what waits while calls are under way goes together in the next one.
+//!
+//! No timer and no minimum: a lone item goes at once, and under load calls grow by themselves.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The items that wait for one method.
+pub(super) struct Lane<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    calls_max: usize,
+    items_max: usize,
+}
+
+struct State<T> {
+    waiting: VecDeque<T>,
+    calls: usize,
+}
+
+impl<T> Shared<T> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        // Items are pushed and drained whole: a panic elsewhere leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of a call under way.
+struct Place<T>(Option<Arc<Shared<T>>>);
+
+impl<T> Place<T> {
+    /// The next call's items. With none left the place is given back under the same lock, so that no item is added unseen.
+    fn take(&mut self) -> Option<Vec<T>> {
+        let shared = self.0.take()?;
+        let mut state = shared.state();
+        let count = state.waiting.len().min(shared.items_max);
+        if count == 0 {
+            state.calls -= 1;
+            return None;
+        }
+        let items = state.waiting.drain(..count).collect();
+        drop(state);
+        self.0 = Some(shared);
+        Some(items)
+    }
+}
+
+impl<T> Drop for Place<T> {
+    fn drop(&mut self) {
+        // Still there only when the call panicked.
+        if let Some(shared) = &self.0 {
+            shared.state().calls -= 1;
+        }
+    }
+}
+
+impl<T: Send + 'static> Lane<T> {
+    pub(super) fn new(calls_max: usize, items_max: usize) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                calls: 0,
+            }),
+            calls_max,
+            items_max,
+        }))
+    }
+
+    /// Adds an item. Opens another call when there is a place for one; else the item goes with the next.
+    pub(super) fn push<F, Call>(&self, item: T, call: F)
+    where
+        F: Fn(Vec<T>) -> Call + Send + 'static,
+        Call: Future<Output = ()> + Send,
+    {
+        {
+            let mut state = self.0.state();
+            state.waiting.push_back(item);
+            if state.calls >= self.0.calls_max {
+                return;
+            }
+            state.calls += 1;
+        }
+        let mut place = Place(Some(Arc::clone(&self.0)));
+        tokio::spawn(async move {
+            // Lets what is in the client's mailbox join.
+            tokio::task::yield_now().await;
+            while let Some(items) = place.take() {
+                call(items).await;
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actor_kit::Reply;
+    use actor_kit::probe::settle;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// Calls as the callee sees them, each with the port that ends it.
+    type Calls = mpsc::UnboundedReceiver<(Vec<u32>, Reply<()>)>;
+
+    fn push(lane: &Lane<u32>, calls: &mpsc::UnboundedSender<(Vec<u32>, Reply<()>)>, item: u32) {
+        let calls = calls.clone();
+        lane.push(item, move |items| {
+            let (reply, answer) = Reply::channel();
+            calls.send((items, reply)).unwrap();
+            async move {
+                let _ = answer.await;
+            }
+        });
+    }
+
+    async fn next(calls: &mut Calls) -> (Vec<u32>, Reply<()>) {
+        calls.recv().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_waits_while_calls_are_under_way_is_the_next_call() {
+        let (sender, mut calls) = mpsc::unbounded_channel();
+        let lane = Lane::new(1, 3);
+        push(&lane, &sender, 0);
+        let (first, end_first) = next(&mut calls).await;
+        assert_eq!(first, [0]);
+
+        for item in 1..=4 {
+            push(&lane, &sender, item);
+        }
+        settle().await;
+        assert!(calls.try_recv().is_err(), "one call at a time");
+        end_first.send(());
+
+        let (second, end_second) = next(&mut calls).await;
+        assert_eq!(second, [1, 2, 3], "no more than fits");
+        end_second.send(());
+        let (third, end_third) = next(&mut calls).await;
+        assert_eq!(third, [4]);
+        end_third.send(());
+        settle().await;
+
+        push(&lane, &sender, 5);
+        assert_eq!(next(&mut calls).await.0, [5], "the place is free again");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_gives_its_place_back() {
+        let (sender, mut calls) = mpsc::unbounded_channel();
+        let lane = Lane::new(1, 3);
+        lane.push(0, |_| async { panic!("a bug") });
+        settle().await;
+        push(&lane, &sender, 1);
+        assert_eq!(next(&mut calls).await.0, [1]);
+    }
+}

@@ -1,0 +1,46 @@
+//! The gRPC adapter: network call → message → answer → response. It decides nothing but who may come in.
+//!
+//! ```text
+//!   server   ports, limits, keepalive; the place for TLS and identity
+//!   orders   OrdersService: the calls
+//!   create   CreateOrder: admission, checks, the registry's answer
+//!   watch    WatchOrder: the timeline as it grows
+//!   context  trace context in, spans
+//!   status   the one file that knows gRPC's codes
+//! ```
+
+mod context;
+mod create;
+mod orders;
+mod server;
+pub(crate) mod status;
+mod watch;
+
+use std::sync::Arc;
+
+use actor_kit::Mailbox;
+use order_saga::RegistryMsg;
+use tokio::sync::Semaphore;
+
+use crate::admission::Admission;
+use crate::config::Limits;
+use crate::order_ids::OrderIds;
+use crate::store::OrderStore;
+use crate::telemetry::Counters;
+
+pub(crate) use server::serve;
+
+/// What the calls stand on. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    pub(crate) registry: Mailbox<RegistryMsg>,
+    pub(crate) store: OrderStore,
+    pub(crate) ids: OrderIds,
+    pub(crate) admission: Admission,
+    pub(crate) counters: Counters,
+    /// Live timelines.
+    pub(crate) watches: Arc<Semaphore>,
+    pub(crate) limits: Arc<Limits>,
+    /// How long the stock may take to answer a new order.
+    pub(crate) stock_deadline: std::time::Duration,
+}

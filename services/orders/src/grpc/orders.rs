@@ -1,0 +1,327 @@
+//! `OrdersService`. Another customer's order does not exist.
+
+use std::sync::Arc;
+
+use actor_kit::{Reply, StopSignal, TraceContext};
+use order_saga::saga::{Ignored, SagaEvent};
+use order_saga::{
+    CustomerId, Delivery, OrderId, OrderStatus, Outcome, RegistryMsg, Snapshot, Version,
+};
+use shopapi_proto::orders::v1::conflict::Reason;
+use shopapi_proto::orders::v1::orders_service_server::OrdersService;
+use shopapi_proto::orders::v1::{
+    self as proto, CancelOrderRequest, CancelOrderResponse, CreateOrderRequest,
+    CreateOrderResponse, GetOrderRequest, GetOrderResponse, GetTimelineRequest,
+    GetTimelineResponse, ListOrdersRequest, ListOrdersResponse, RefundOrderRequest,
+    RefundOrderResponse, WatchOrderRequest,
+};
+use tonic::{Request, Response, Status};
+use tracing::{Instrument as _, warn};
+
+use super::create::{create, customer};
+use super::watch::{Watch, Watched, is_final};
+use super::{Api, context, status};
+use crate::store::OrderView;
+use crate::wire;
+
+/// Orders on a page when the caller does not say.
+const PAGE_DEFAULT: i64 = 20;
+/// Orders on a page at most.
+const PAGE_MAX: i64 = 100;
+
+/// The calls.
+#[derive(Clone, Debug)]
+pub(super) struct OrdersApi {
+    api: Api,
+    /// Ends the streams.
+    stop: StopSignal,
+}
+
+/// What a customer's request came to.
+enum Decided {
+    Changed(Snapshot),
+    Unchanged(Snapshot),
+    Conflict(Ignored, Snapshot),
+}
+
+impl OrdersApi {
+    pub(super) fn new(api: Api, stop: StopSignal) -> Self {
+        Self { api, stop }
+    }
+
+    /// Has the saga decide a request of its customer.
+    async fn decide(
+        &self,
+        customer_id: &str,
+        order_id: i64,
+        event: SagaEvent,
+        trace: TraceContext,
+    ) -> Result<Decided, Status> {
+        let customer_id = customer(customer_id)?;
+        let order_id = order(order_id)?;
+        let deliver = |reply: Reply<Outcome>| {
+            RegistryMsg::Deliver(vec![Delivery {
+                order_id,
+                customer_id: Some(customer_id),
+                event,
+                trace,
+                reply,
+            }])
+        };
+        let deadline = self.api.limits.request_deadline;
+        match self.api.registry.ask(deadline, deliver).await {
+            Ok(Outcome::Moved(snapshot)) => Ok(Decided::Changed(snapshot)),
+            Ok(Outcome::Ignored(why, snapshot)) => Ok(match why {
+                Ignored::AlreadyHolds | Ignored::Duplicate => Decided::Unchanged(snapshot),
+                _ => Decided::Conflict(why, snapshot),
+            }),
+            Ok(Outcome::Illegal(snapshot)) => Ok(Decided::Conflict(Ignored::Ended, snapshot)),
+            Ok(Outcome::NotFound) => Err(status::no_order()),
+            Ok(Outcome::Poisoned) => Err(status::internal()),
+            Ok(Outcome::Unavailable) => Err(status::unavailable()),
+            Err(unanswered) => {
+                warn!(%order_id, %unanswered, "a customer's request is not decided");
+                Err(status::unavailable())
+            }
+        }
+    }
+
+    async fn one(&self, customer_id: CustomerId, order_id: OrderId) -> Result<OrderView, Status> {
+        self.api
+            .store
+            .order(order_id, customer_id)
+            .await
+            .map_err(status::unread)?
+            .ok_or_else(status::no_order)
+    }
+
+    async fn list(&self, request: ListOrdersRequest) -> Result<ListOrdersResponse, Status> {
+        let customer_id = customer(&request.customer_id)?;
+        let status = proto::OrderStatus::try_from(request.status)
+            .map_err(|_| status::invalid("status: one of the known ones"))?;
+        let limit = match i64::from(request.limit) {
+            0 => PAGE_DEFAULT,
+            limit @ 1..=PAGE_MAX => limit,
+            _ => {
+                return Err(status::invalid(format!(
+                    "limit: 1 to {PAGE_MAX}, or 0 for {PAGE_DEFAULT}"
+                )));
+            }
+        };
+        let before = match request.before_order_id {
+            0 => OrderId(i64::MAX),
+            before @ 1.. => OrderId(before),
+            _ => return Err(status::invalid("before_order_id: not negative")),
+        };
+        // One more than asked for tells whether there is another page.
+        let mut found = self
+            .api
+            .store
+            .orders(
+                customer_id,
+                wire::orders::status_of(status),
+                before,
+                limit + 1,
+            )
+            .await
+            .map_err(status::unread)?;
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = found.len() > size;
+        found.truncate(size);
+        let last = found.last().map_or(0, |view| view.order_id.0);
+        Ok(ListOrdersResponse {
+            orders: found.into_iter().map(wire::orders::order).collect(),
+            next_before_order_id: if more { last } else { 0 },
+        })
+    }
+
+    async fn timeline(&self, request: GetTimelineRequest) -> Result<GetTimelineResponse, Status> {
+        let customer_id = customer(&request.customer_id)?;
+        let order_id = order(request.order_id)?;
+        let entries = self
+            .api
+            .store
+            .timeline(order_id, customer_id, Version(0))
+            .await
+            .map_err(status::unread)?;
+        // Every order has a first entry.
+        if entries.is_empty() {
+            return Err(status::no_order());
+        }
+        Ok(GetTimelineResponse {
+            entries: entries
+                .into_iter()
+                .map(wire::orders::timeline_entry)
+                .collect(),
+        })
+    }
+
+    async fn watch(&self, request: WatchOrderRequest) -> Result<Watched, Status> {
+        let customer_id = customer(&request.customer_id)?;
+        let order_id = order(request.order_id)?;
+        let seen = Version(request.after_version.max(0));
+        let Ok(place) = Arc::clone(&self.api.watches).try_acquire_owned() else {
+            return Err(status::turned_away(self.api.limits.retry_after));
+        };
+        let now = self.one(customer_id, order_id).await?;
+        let entries = self
+            .api
+            .store
+            .timeline(order_id, customer_id, seen)
+            .await
+            .map_err(status::unread)?;
+        let ended = is_final(now.saga_state.as_str());
+        Ok(Watch {
+            registry: self.api.registry.clone(),
+            store: self.api.store.clone(),
+            order_id,
+            customer_id,
+            seen,
+            entries: entries.into(),
+            stop: self.stop.clone(),
+            _place: place,
+        }
+        .stream(ended))
+    }
+}
+
+/// An id that no order can have is an order that is not there.
+fn order(order_id: i64) -> Result<OrderId, Status> {
+    if order_id > 0 {
+        Ok(OrderId(order_id))
+    } else {
+        Err(status::no_order())
+    }
+}
+
+fn shown(snapshot: &Snapshot) -> Option<proto::Order> {
+    Some(wire::orders::order(OrderView::from(snapshot)))
+}
+
+fn why_not_cancelled(why: Ignored, snapshot: &Snapshot) -> Status {
+    let status = snapshot.saga.status();
+    let reason = match (why, status) {
+        (Ignored::AlreadyPaid, _) | (_, OrderStatus::Paid) => Reason::AlreadyPaid,
+        _ => Reason::NotCancellable,
+    };
+    status::conflict(reason, Some(status))
+}
+
+#[tonic::async_trait]
+impl OrdersService for OrdersApi {
+    async fn create_order(
+        &self,
+        request: Request<CreateOrderRequest>,
+    ) -> Result<Response<CreateOrderResponse>, Status> {
+        let (span, trace) = context::span(&request, "CreateOrder");
+        create(&self.api, request.into_inner(), trace)
+            .instrument(span)
+            .await
+            .map(Response::new)
+    }
+
+    async fn get_order(
+        &self,
+        request: Request<GetOrderRequest>,
+    ) -> Result<Response<GetOrderResponse>, Status> {
+        let (span, _) = context::span(&request, "GetOrder");
+        let GetOrderRequest {
+            customer_id,
+            order_id,
+        } = request.into_inner();
+        span.record("order.id", order_id);
+        let view = self
+            .one(customer(&customer_id)?, order(order_id)?)
+            .instrument(span)
+            .await?;
+        Ok(Response::new(GetOrderResponse {
+            order: Some(wire::orders::order(view)),
+        }))
+    }
+
+    async fn list_orders(
+        &self,
+        request: Request<ListOrdersRequest>,
+    ) -> Result<Response<ListOrdersResponse>, Status> {
+        let (span, _) = context::span(&request, "ListOrders");
+        self.list(request.into_inner())
+            .instrument(span)
+            .await
+            .map(Response::new)
+    }
+
+    async fn get_timeline(
+        &self,
+        request: Request<GetTimelineRequest>,
+    ) -> Result<Response<GetTimelineResponse>, Status> {
+        let (span, _) = context::span(&request, "GetTimeline");
+        let request = request.into_inner();
+        span.record("order.id", request.order_id);
+        self.timeline(request)
+            .instrument(span)
+            .await
+            .map(Response::new)
+    }
+
+    async fn cancel_order(
+        &self,
+        request: Request<CancelOrderRequest>,
+    ) -> Result<Response<CancelOrderResponse>, Status> {
+        let (span, trace) = context::span(&request, "CancelOrder");
+        let CancelOrderRequest {
+            customer_id,
+            order_id,
+        } = request.into_inner();
+        span.record("order.id", order_id);
+        let decided = self
+            .decide(&customer_id, order_id, SagaEvent::CancelRequested, trace)
+            .instrument(span)
+            .await?;
+        let (order, unchanged) = match decided {
+            Decided::Changed(snapshot) => (shown(&snapshot), false),
+            Decided::Unchanged(snapshot) => (shown(&snapshot), true),
+            Decided::Conflict(why, snapshot) => return Err(why_not_cancelled(why, &snapshot)),
+        };
+        Ok(Response::new(CancelOrderResponse { order, unchanged }))
+    }
+
+    async fn refund_order(
+        &self,
+        request: Request<RefundOrderRequest>,
+    ) -> Result<Response<RefundOrderResponse>, Status> {
+        let (span, trace) = context::span(&request, "RefundOrder");
+        let RefundOrderRequest {
+            customer_id,
+            order_id,
+        } = request.into_inner();
+        span.record("order.id", order_id);
+        let decided = self
+            .decide(&customer_id, order_id, SagaEvent::RefundRequested, trace)
+            .instrument(span)
+            .await?;
+        let (order, unchanged) = match decided {
+            Decided::Changed(snapshot) => (shown(&snapshot), false),
+            Decided::Unchanged(snapshot) => (shown(&snapshot), true),
+            Decided::Conflict(_, snapshot) => {
+                let status = Some(snapshot.saga.status());
+                return Err(status::conflict(Reason::NotRefundable, status));
+            }
+        };
+        Ok(Response::new(RefundOrderResponse { order, unchanged }))
+    }
+
+    type WatchOrderStream = Watched;
+
+    async fn watch_order(
+        &self,
+        request: Request<WatchOrderRequest>,
+    ) -> Result<Response<Watched>, Status> {
+        let (span, _) = context::span(&request, "WatchOrder");
+        let request = request.into_inner();
+        span.record("order.id", request.order_id);
+        self.watch(request)
+            .instrument(span)
+            .await
+            .map(Response::new)
+    }
+}

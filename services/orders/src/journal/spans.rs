@@ -1,0 +1,67 @@
+//! The traces of a batch: one span for its statement, and in each order's own trace a `commit` span that links to it.
+
+use actor_kit::TraceContext;
+use order_saga::JournalEntry;
+use tracing::{Span, info_span};
+
+/// What the statement does, without its text: five kilobytes in each of an order's spans would cost more than the order.
+const QUERY: &str = "commit_batch: INSERT idempotency_keys, orders; UPDATE orders WHERE order_id AND version; INSERT order_timeline, outbox; UPDATE outbox";
+
+/// Open until the batch is decided.
+pub(super) struct Spans {
+    pub(super) batch: Span,
+    _commits: Vec<Span>,
+}
+
+pub(super) fn of(batch: &[JournalEntry]) -> Spans {
+    let traced: Vec<_> = batch
+        .iter()
+        .filter_map(|entry| match entry {
+            JournalEntry::Accept(accept) => Some((&accept.trace, accept.saga.order.order_id)),
+            JournalEntry::Transition(transition) => {
+                Some((&transition.trace, transition.saga.order.order_id))
+            }
+            JournalEntry::PublishedMarks(_) => None,
+        })
+        .filter(|(trace, _)| trace.is_valid())
+        .collect();
+    if traced.is_empty() {
+        return Spans {
+            batch: Span::none(),
+            _commits: Vec::new(),
+        };
+    }
+    // A batch belongs to many orders, so it has a trace of its own.
+    let span = info_span!(
+        parent: None,
+        "journal batch",
+        otel.kind = "client",
+        db.system.name = "postgresql",
+        db.namespace = "ordersdb",
+        db.operation.name = "commit_batch",
+        db.operation.batch.size = batch.len(),
+        db.query.text = QUERY,
+    );
+    let link = TraceContext::of(&span);
+    let commits = traced
+        .into_iter()
+        .map(|(trace, order_id)| {
+            let commit = info_span!(
+                "commit",
+                otel.kind = "client",
+                db.system.name = "postgresql",
+                db.namespace = "ordersdb",
+                db.operation.name = "commit_batch",
+                db.query.text = QUERY,
+                order.id = order_id.0,
+            );
+            trace.parent_of(&commit);
+            link.link_to(&commit);
+            commit
+        })
+        .collect();
+    Spans {
+        batch: span,
+        _commits: commits,
+    }
+}
