@@ -9,7 +9,7 @@ use crate::payment::{
     Wake, Work,
 };
 use crate::policy::Policy;
-use crate::rules::{Decision, Ignored, Illegal, Refusal};
+use crate::rules::{Decision, Ignored, Illegal};
 
 /// Puts the first refund attempt into a change that makes a refund due.
 pub(crate) fn begin(change: &mut Change, policy: &Policy) {
@@ -54,13 +54,13 @@ pub(crate) fn request(payment: &Payment, policy: &Policy) -> Decision {
     }
 }
 
-/// A refund is asked for on a closed payment: only payments itself refunds there, after a late capture.
+/// A refund is asked for on a closed payment: it answers its state. Only payments itself refunds there, after a late capture.
 pub(crate) fn answer_closed(payment: &Payment) -> Decision {
-    if payment.late_capture {
-        Decision::Ignore(Ignored::RefundKnown)
+    Decision::Ignore(if payment.late_capture {
+        Ignored::RefundKnown
     } else {
-        Decision::Refuse(Refusal::NotCaptured)
-    }
+        Ignored::Settled
+    })
 }
 
 /// Before each call: it is recorded. A call that got no answer is repeated under the same id.

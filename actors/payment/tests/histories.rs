@@ -247,13 +247,13 @@ impl World {
         self.row = Some(change.payment);
     }
 
-    fn deliver(&mut self, event: Event, unknown: Event, delivery: Delivery) {
+    fn deliver(&mut self, event: Event, unknown: &Event, delivery: Delivery) {
         match delivery {
             Delivery::Now => {
                 self.apply(&event);
             }
             Delivery::Late => {
-                self.apply(&unknown);
+                self.apply(unknown);
                 self.late.push(event);
             }
             Delivery::Never => {}
@@ -269,7 +269,7 @@ impl World {
         let unknown = AttemptOutcome::Unknown;
         self.deliver(
             Event::AttemptEnded { attempt, outcome },
-            Event::AttemptEnded {
+            &Event::AttemptEnded {
                 attempt,
                 outcome: unknown,
             },
@@ -314,7 +314,7 @@ impl World {
         let outcome = self.provider.refund(row.refund_id(attempt), refuses);
         self.deliver(
             Event::RefundEnded { attempt, outcome },
-            Event::RefundEnded {
+            &Event::RefundEnded {
                 attempt,
                 outcome: RefundOutcome::Unknown,
             },

@@ -1,0 +1,23 @@
+--! claim_outbox : (traceparent?)
+UPDATE outbox
+SET claimed_until = now() + make_interval(secs => :lease_secs)
+WHERE event_id IN (
+    SELECT event_id FROM outbox
+    WHERE published_at IS NULL
+      AND created_at < now() - make_interval(secs => :min_age_secs)
+      AND (claimed_until IS NULL OR claimed_until < now())
+    ORDER BY created_at
+    LIMIT :rows_max
+    FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING event_id, order_id, aggregate_seq, subject, schema_version, payload, traceparent;
+
+--! insert_dead_letter (event_id?, schema_version?, aggregate_seq?, traceparent?)
+-- The assignment on a conflict changes nothing; it makes the row come back, so that a repeat is a success.
+INSERT INTO dead_letters (
+    letter_id, stream, consumer, subject, event_id, schema_version, aggregate_seq, traceparent, reason, detail, delivered, payload,
+    payload_bytes)
+VALUES (
+    :letter_id, :stream, :consumer, :subject, :event_id, :schema_version, :aggregate_seq, :traceparent, :reason, :detail, :delivered,
+    :payload, :payload_bytes)
+ON CONFLICT (letter_id) DO UPDATE SET replayed_at = dead_letters.replayed_at
+RETURNING letter_id;

@@ -1,0 +1,6 @@
+// This file was generated with `clorinde`. Do not modify.
+
+pub mod ledger;
+pub mod maintenance;
+pub mod outbox;
+pub mod provider;

@@ -1,0 +1,69 @@
+//! One connection with a deadline on each statement, built without I/O.
+
+use std::future::Future;
+use std::time::Duration;
+
+use shopapi_postgres::{Client, Disconnected, Failure, PgConfig, Session};
+use tokio::time::timeout;
+
+/// A statement that takes longer is given up and its connection dropped. Above the role's `statement_timeout`, whose error knows more.
+const STATEMENT_DEADLINE: Duration = Duration::from_secs(15);
+
+/// A [`Session`] that is built at its first use, so that an actor's factory cannot fail.
+pub(crate) struct Database {
+    config: PgConfig,
+    session: Option<Session>,
+}
+
+impl Database {
+    pub(crate) fn new(config: &PgConfig, application: &str) -> Self {
+        Self {
+            config: config.named(application),
+            session: None,
+        }
+    }
+
+    /// The live connection.
+    pub(crate) async fn client(&mut self) -> Result<&Client, Disconnected> {
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => Session::new(&self.config)?,
+        };
+        self.session
+            .insert(session)
+            .client()
+            .await
+            .map(|client| &*client)
+    }
+
+    /// Puts a deadline on a statement.
+    pub(crate) async fn bounded<T>(
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Trouble> {
+        match timeout(STATEMENT_DEADLINE, statement).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Trouble::Error(error)),
+            Err(_elapsed) => Err(Trouble::Overdue),
+        }
+    }
+
+    /// Classifies what a statement ended with; the connection is dropped when its state is in doubt.
+    pub(crate) fn judge(&mut self, trouble: &Trouble) -> Failure {
+        match (&mut self.session, trouble) {
+            (Some(session), Trouble::Error(error)) => session.judge(error),
+            (Some(session), Trouble::Overdue) => session.overdue(),
+            (None, Trouble::Error(error)) => Failure::from(error),
+            (None, Trouble::Overdue) => Failure {
+                class: shopapi_postgres::FailureClass::Unknown,
+                text: "no answer within the deadline".to_owned(),
+            },
+        }
+    }
+}
+
+/// How a statement failed.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Error(tokio_postgres::Error),
+    Overdue,
+}

@@ -1,0 +1,319 @@
+//! The gRPC adapter: a call becomes commands at the desk, their results become the answer. The one file that knows `tonic::Status`.
+//!
+//! Requests are repeated: each item is handled by itself and answered in its place, so one bad item costs its neighbours nothing, and the
+//! items of one call meet in one batch of the ledger.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actor_kit::{ActorError, StopSignal, TraceContext};
+use futures::future::join_all;
+use futures::stream::{self, Stream};
+use payment::ledger::{ApplyError, PaymentBooks};
+use payment::{
+    Answered, Cents, DeskError, OrderId, Payment, PaymentDesk, PaymentId, PaymentMethod,
+    PaymentRequest, PaymentState, RefundState, Refusal,
+};
+use shopapi_proto::common::v1::ItemError;
+use shopapi_proto::payments::v1 as wire;
+use shopapi_proto::payments::v1::payments_service_server::{
+    PaymentsService, PaymentsServiceServer,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tonic::transport::Server;
+use tonic::{Code, Request, Response, Status};
+use tracing::{Instrument as _, Span, info_span, warn};
+use uuid::Uuid;
+
+use crate::config::Limits;
+use crate::{events, telemetry};
+
+/// Silence on a connection before it is asked whether it lives: a partition must not leave dead streams behind.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
+/// How long the answer to that may take.
+const KEEPALIVE_DEADLINE: Duration = Duration::from_secs(10);
+/// Pause after a failed accept (out of descriptors), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves on `listener` until told to stop, then lets calls in flight end.
+pub(crate) async fn serve<B: PaymentBooks>(
+    listener: Arc<TcpListener>,
+    desk: PaymentDesk<B>,
+    limits: Limits,
+    stop: StopSignal,
+) -> Result<(), ActorError> {
+    let service = PaymentsServiceServer::new(Adapter { desk, limits })
+        .max_decoding_message_size(limits.message_bytes_max)
+        .max_encoding_message_size(limits.message_bytes_max);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health
+        .set_serving::<PaymentsServiceServer<Adapter<B>>>()
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(shopapi_proto::DESCRIPTORS)
+        .build_v1()?;
+    Server::builder()
+        .timeout(limits.call_deadline)
+        .concurrency_limit_per_connection(limits.streams_max as usize)
+        .max_concurrent_streams(limits.streams_max)
+        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+        .http2_keepalive_timeout(Some(KEEPALIVE_DEADLINE))
+        .add_service(service)
+        .add_service(health_service)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(incoming(listener), stop.cancelled_owned())
+        .await?;
+    Ok(())
+}
+
+/// Accepted connections. The listener is shared, so that a restarted adapter serves the same port.
+fn incoming(listener: Arc<TcpListener>) -> impl Stream<Item = std::io::Result<TcpStream>> {
+    stream::unfold(listener, |listener| async move {
+        let accepted = listener.accept().await.and_then(|(stream, _)| {
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        });
+        if let Err(error) = &accepted {
+            warn!(%error, "the gRPC port could not accept");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+        Some((accepted, listener))
+    })
+}
+
+struct Adapter<B> {
+    desk: PaymentDesk<B>,
+    limits: Limits,
+}
+
+#[tonic::async_trait]
+impl<B: PaymentBooks> PaymentsService for Adapter<B> {
+    async fn request_payment(
+        &self,
+        request: Request<wire::RequestPaymentRequest>,
+    ) -> Result<Response<wire::RequestPaymentResponse>, Status> {
+        let call = rpc_span("RequestPayment", &request);
+        let items = self.bounded(request.into_inner().items)?;
+        let results = join_all(items.into_iter().map(|item| {
+            let span = item_span("request payment", item.order_id, &item.traceparent, &call);
+            self.request(item).instrument(span)
+        }))
+        .instrument(call.clone())
+        .await;
+        Ok(Response::new(wire::RequestPaymentResponse { results }))
+    }
+
+    async fn get_payment(
+        &self,
+        request: Request<wire::GetPaymentRequest>,
+    ) -> Result<Response<wire::GetPaymentResponse>, Status> {
+        let call = rpc_span("GetPayment", &request);
+        let ids = self.bounded(request.into_inner().payment_ids)?;
+        let results = self.get(ids).instrument(call).await;
+        Ok(Response::new(wire::GetPaymentResponse { results }))
+    }
+
+    async fn void_payment(
+        &self,
+        request: Request<wire::VoidPaymentRequest>,
+    ) -> Result<Response<wire::VoidPaymentResponse>, Status> {
+        let call = rpc_span("VoidPayment", &request);
+        let items = self.bounded(request.into_inner().items)?;
+        let results = join_all(items.into_iter().map(|item| {
+            let span = item_span("void payment", item.order_id, &item.traceparent, &call);
+            self.void(item).instrument(span)
+        }))
+        .instrument(call.clone())
+        .await;
+        Ok(Response::new(wire::VoidPaymentResponse { results }))
+    }
+
+    async fn refund_payment(
+        &self,
+        request: Request<wire::RefundPaymentRequest>,
+    ) -> Result<Response<wire::RefundPaymentResponse>, Status> {
+        let call = rpc_span("RefundPayment", &request);
+        let items = self.bounded(request.into_inner().items)?;
+        let results = join_all(items.into_iter().map(|item| {
+            let span = item_span("refund payment", item.order_id, &item.traceparent, &call);
+            self.refund(item).instrument(span)
+        }))
+        .instrument(call.clone())
+        .await;
+        Ok(Response::new(wire::RefundPaymentResponse { results }))
+    }
+}
+
+impl<B: PaymentBooks> Adapter<B> {
+    fn bounded<T>(&self, items: Vec<T>) -> Result<Vec<T>, Status> {
+        if items.len() > self.limits.items_max {
+            let most = self.limits.items_max;
+            return Err(Status::invalid_argument(format!(
+                "at most {most} items in one request"
+            )));
+        }
+        Ok(items)
+    }
+
+    async fn request(&self, item: wire::PaymentParameters) -> wire::PaymentResult {
+        let id = item.payment_id.clone();
+        let answered = match parameters(item) {
+            Ok(request) => self.desk.request(request).await,
+            Err(bad) => return failed(id, bad),
+        };
+        match &answered {
+            Ok(Answered {
+                ignored: Some(ignored),
+                ..
+            }) => telemetry::note_repeat(*ignored),
+            Err(DeskError::Refused(Refusal::OrderTaken)) => telemetry::note_concurrent(),
+            Ok(_) | Err(_) => {}
+        }
+        result(id, answered.map(|answered| answered.payment))
+    }
+
+    async fn void(&self, item: wire::PaymentParameters) -> wire::PaymentResult {
+        let id = item.payment_id.clone();
+        match parameters(item) {
+            Ok(request) => {
+                let answered = self.desk.void(request).await;
+                result(id, answered.map(|answered| answered.payment))
+            }
+            Err(bad) => failed(id, bad),
+        }
+    }
+
+    async fn refund(&self, item: wire::RefundItem) -> wire::PaymentResult {
+        match parse_id(&item.payment_id) {
+            Ok(id) => {
+                let answered = self.desk.refund(id).await;
+                result(item.payment_id, answered.map(|answered| answered.payment))
+            }
+            Err(bad) => failed(item.payment_id, bad),
+        }
+    }
+
+    async fn get(&self, ids: Vec<String>) -> Vec<wire::PaymentResult> {
+        let parsed: Vec<PaymentId> = ids.iter().filter_map(|id| parse_id(id).ok()).collect();
+        let found = self.desk.get(&parsed).await;
+        ids.into_iter()
+            .map(|id| match (parse_id(&id), &found) {
+                (Err(bad), _) => failed(id, bad),
+                (Ok(_), Err(error)) => result(id, Err(*error)),
+                (Ok(wanted), Ok(payments)) => {
+                    let payment = payments.iter().find(|payment| payment.id() == wanted);
+                    let answer = payment.cloned().ok_or(Refusal::NoSuchPayment.into());
+                    result(id, answer)
+                }
+            })
+            .collect()
+    }
+}
+
+fn rpc_span<T>(method: &'static str, request: &Request<T>) -> Span {
+    let span = info_span!(
+        parent: None,
+        "rpc",
+        otel.name = method,
+        otel.kind = "server",
+        rpc.system.name = "grpc",
+        rpc.method = format!("shopapi.payments.v1.PaymentsService/{method}"),
+    );
+    let header = request.metadata().get(shopapi_proto::headers::TRACEPARENT);
+    let parent = header.and_then(|value| TraceContext::from_traceparent(value.to_str().ok()?));
+    if let Some(parent) = parent {
+        parent.parent_of(&span);
+    }
+    span
+}
+
+/// Each item belongs to its own order's trace; the call is only how it came here.
+fn item_span(name: &'static str, order_id: i64, traceparent: &str, call: &Span) -> Span {
+    let Some(order) = TraceContext::from_traceparent(traceparent) else {
+        return info_span!(parent: call, "item", otel.name = name, order.id = order_id);
+    };
+    let span = info_span!(parent: None, "item", otel.name = name, order.id = order_id);
+    order.parent_of(&span);
+    TraceContext::of(call).link_to(&span);
+    span
+}
+
+struct BadItem(&'static str);
+
+fn parse_id(id: &str) -> Result<PaymentId, BadItem> {
+    Uuid::try_parse(id)
+        .map(PaymentId)
+        .map_err(|_| BadItem("payment_id must be a UUID"))
+}
+
+fn parameters(item: wire::PaymentParameters) -> Result<PaymentRequest, BadItem> {
+    Ok(PaymentRequest {
+        payment_id: parse_id(&item.payment_id)?,
+        order_id: OrderId(item.order_id),
+        amount: Cents(item.amount_cents),
+        currency: item.currency,
+        payment_method: PaymentMethod::new(item.payment_method),
+        traceparent: events::trace_to_keep(Some(item.traceparent)),
+    })
+}
+
+fn failed(payment_id: String, BadItem(message): BadItem) -> wire::PaymentResult {
+    error(payment_id, Code::InvalidArgument, message.to_owned())
+}
+
+fn error(payment_id: String, code: Code, message: String) -> wire::PaymentResult {
+    wire::PaymentResult {
+        payment_id,
+        outcome: Some(wire::payment_result::Outcome::Error(ItemError {
+            code: code as i32,
+            message,
+        })),
+    }
+}
+
+fn result(payment_id: String, answer: Result<Payment, DeskError>) -> wire::PaymentResult {
+    match answer {
+        Ok(payment) => wire::PaymentResult {
+            payment_id,
+            outcome: Some(wire::payment_result::Outcome::Payment(to_wire(&payment))),
+        },
+        Err(failure) => {
+            let code = match &failure {
+                DeskError::Invalid(_) => Code::InvalidArgument,
+                DeskError::Refused(Refusal::NoSuchPayment) => Code::NotFound,
+                DeskError::Refused(
+                    Refusal::ParametersDiffer | Refusal::OrderTaken | Refusal::NotCaptured,
+                ) => Code::FailedPrecondition,
+                DeskError::Apply(ApplyError::Unavailable | ApplyError::Overloaded) => {
+                    Code::Unavailable
+                }
+                DeskError::Apply(ApplyError::Poisoned) => Code::Internal,
+            };
+            error(payment_id, code, failure.to_string())
+        }
+    }
+}
+
+fn to_wire(payment: &Payment) -> wire::Payment {
+    let state = match payment.state {
+        PaymentState::Requested => wire::PaymentState::Requested,
+        PaymentState::Unknown => wire::PaymentState::Unknown,
+        PaymentState::Captured => wire::PaymentState::Captured,
+        PaymentState::Declined => wire::PaymentState::Declined,
+        PaymentState::Voided => wire::PaymentState::Voided,
+    };
+    let refund_state = match payment.refund {
+        RefundState::None => wire::RefundState::Unspecified,
+        RefundState::Requested | RefundState::Open => wire::RefundState::Requested,
+        RefundState::Refunded => wire::RefundState::Refunded,
+        RefundState::Stuck => wire::RefundState::Refused,
+    };
+    wire::Payment {
+        payment_id: payment.id().to_string(),
+        order_id: payment.request.order_id.0,
+        state: state.into(),
+        refund_state: refund_state.into(),
+        reason: payment.reason.clone().unwrap_or_default(),
+        version: payment.version,
+    }
+}
