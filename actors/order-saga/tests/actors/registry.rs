@@ -109,28 +109,31 @@ async fn events_that_meet_a_retiring_coordinator_are_never_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_coordinator_whose_registry_is_full_stays_and_retires_later() {
-    let stage = Stage::with(SagaLimits::default(), 1).await;
-    stage.store.insert(1, SagaStep::Completed);
-    let outcome = stage.deliver(1, succeeded(1));
-    settle().await;
-    outcome.await.unwrap();
-    settle().await;
+async fn coordinators_whose_registry_is_full_stay_and_retire_later() {
+    let mut stage = Stage::with(SagaLimits::default(), 1).await;
+    let mut outcomes = vec![];
+    for id in 1..=3 {
+        stage.store.insert(id, SagaStep::AwaitingPayment);
+        outcomes.push(stage.deliver(id, SagaEvent::CancelRequested));
+        settle().await;
+    }
 
-    // A hanging load keeps the only place of the registry's mailbox.
+    // A hanging load keeps the only place of the registry's mailbox while the three come to rest.
     let gate = Arc::new(Semaphore::new(0));
     *stage.store.gate.lock().unwrap() = Some(Arc::clone(&gate));
-    let blocked = stage.deliver(2, succeeded(2));
+    let blocked = stage.deliver(4, succeeded(4));
     settle().await;
     assert_eq!(stage.registry.depth(), 1, "the load keeps its place");
-    assert!(matches!(
-        stage.registry.try_send(RegistryMsg::Moved(vec![])),
-        Err(actor_kit::SendError::Full(_))
-    ));
+    for outcome in outcomes {
+        stage.commit().await;
+        moved(outcome.await.unwrap());
+        drop(stage.payments.next().await);
+    }
+    tokio::time::sleep(Duration::from_secs(20)).await;
     gate.add_permits(1);
 
     assert_eq!(blocked.await.unwrap(), Outcome::NotFound);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(stage.view().await.active, 0);
 }
 

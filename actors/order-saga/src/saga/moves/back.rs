@@ -51,6 +51,7 @@ impl Moves<'_> {
                     },
                     "The customer cancelled: money that still arrives goes back.",
                 )
+                .wake(Wake::Keep)
                 .then_resume()
                 .done(),
             VoidCause::UserRequested | VoidCause::Operator => {
@@ -68,6 +69,7 @@ impl Moves<'_> {
                     },
                     act.did("gave the order back"),
                 )
+                .wake(Wake::Keep)
                 .then_resume()
                 .done(),
             VoidCause::UserRequested | VoidCause::Operator => {
