@@ -1,0 +1,347 @@
+//! From the environment to each service's configuration. The only place that knows the names of variables.
+//!
+//! A variable that is wrong is named with what to do; all of them are reported at once. Variables of other services are accepted, so
+//! that one file can serve a whole stack; a `SHOPAPI_` variable that no service knows is refused, because it is a spelling mistake.
+
+use std::net::SocketAddr;
+
+use jetstream::{BusCredentials, BusOptions};
+use secrecy::SecretString;
+use shopapi_auth::{Login, PasswordPool, SeededAccounts, UserKey};
+use shopapi_postgres::PgConfig;
+use shopapi_postgres::migrate::Schema;
+use shopapi_telemetry::LogFormat;
+use tonic::transport::Uri;
+
+use crate::env::{Env, Problems};
+
+const MODE: &str = "SHOPAPI_MODE";
+const LOG_FORMAT: &str = "SHOPAPI_LOG_FORMAT";
+const DATABASE_URL: &str = "SHOPAPI_DATABASE_URL";
+const PROVIDER_DATABASE_URL: &str = "SHOPAPI_PROVIDER_DATABASE_URL";
+const NATS_URL: &str = "SHOPAPI_NATS_URL";
+const HTTP_ADDR: &str = "SHOPAPI_HTTP_ADDR";
+const GRPC_ADDR: &str = "SHOPAPI_GRPC_ADDR";
+const HEALTH_ADDR: &str = "SHOPAPI_HEALTH_ADDR";
+const ORDERS_URL: &str = "SHOPAPI_ORDERS_URL";
+const INVENTORY_URL: &str = "SHOPAPI_INVENTORY_URL";
+const PAYMENTS_URL: &str = "SHOPAPI_PAYMENTS_URL";
+const USER_JWT_SECRET: &str = "SHOPAPI_USER_JWT_SECRET";
+const USER_JWT_SECRET_PREVIOUS: &str = "SHOPAPI_USER_JWT_SECRET_PREVIOUS";
+const DEMO_USERS: &str = "SHOPAPI_DEMO_USERS";
+const MIGRATE_GATEWAY_URL: &str = "SHOPAPI_MIGRATE_GATEWAY_URL";
+const MIGRATE_ORDERS_URL: &str = "SHOPAPI_MIGRATE_ORDERS_URL";
+const MIGRATE_INVENTORY_URL: &str = "SHOPAPI_MIGRATE_INVENTORY_URL";
+const MIGRATE_PAYMENTS_URL: &str = "SHOPAPI_MIGRATE_PAYMENTS_URL";
+const MIGRATE_PROVIDER_URL: &str = "SHOPAPI_MIGRATE_PROVIDER_URL";
+const RUST_LOG: &str = "RUST_LOG";
+const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
+
+/// Every `SHOPAPI_` variable of every command.
+const KNOWN: [&str; 19] = [
+    MODE,
+    LOG_FORMAT,
+    DATABASE_URL,
+    PROVIDER_DATABASE_URL,
+    NATS_URL,
+    HTTP_ADDR,
+    GRPC_ADDR,
+    HEALTH_ADDR,
+    ORDERS_URL,
+    INVENTORY_URL,
+    PAYMENTS_URL,
+    USER_JWT_SECRET,
+    USER_JWT_SECRET_PREVIOUS,
+    DEMO_USERS,
+    MIGRATE_GATEWAY_URL,
+    MIGRATE_ORDERS_URL,
+    MIGRATE_INVENTORY_URL,
+    MIGRATE_PAYMENTS_URL,
+    MIGRATE_PROVIDER_URL,
+];
+
+/// Shown by `shopapi --help`.
+pub(crate) const HELP: &str = "\
+Configuration comes from the environment:
+  all         SHOPAPI_MODE=dev|prod (prod), SHOPAPI_LOG_FORMAT=text|json (text), RUST_LOG (info),
+              OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER_ARG (1.0)
+  gateway     SHOPAPI_ORDERS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_USER_JWT_SECRET [.._PREVIOUS],
+              SHOPAPI_DEMO_USERS (dev), SHOPAPI_HTTP_ADDR (127.0.0.1:8080)
+  orders      SHOPAPI_DATABASE_URL, SHOPAPI_NATS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_PAYMENTS_URL,
+              SHOPAPI_GRPC_ADDR (127.0.0.1:9001), SHOPAPI_HEALTH_ADDR (127.0.0.1:9101)
+  inventory   SHOPAPI_DATABASE_URL,
+              SHOPAPI_GRPC_ADDR (127.0.0.1:9002), SHOPAPI_HEALTH_ADDR (127.0.0.1:9102)
+  payments    SHOPAPI_DATABASE_URL, SHOPAPI_PROVIDER_DATABASE_URL, SHOPAPI_NATS_URL,
+              SHOPAPI_GRPC_ADDR (127.0.0.1:9003), SHOPAPI_HEALTH_ADDR (127.0.0.1:9103)
+  migrate     SHOPAPI_MIGRATE_GATEWAY_URL, .._ORDERS_URL, .._INVENTORY_URL, .._PAYMENTS_URL,
+              .._PROVIDER_URL: the owners' URLs; those that are set are migrated
+  healthcheck SHOPAPI_HEALTH_ADDR, or SHOPAPI_HTTP_ADDR for the gateway";
+
+type Telemetry = shopapi_telemetry::Config;
+
+/// Configuration of `shopapi gateway`.
+pub(crate) fn gateway(mut env: Env) -> Result<(Telemetry, shopapi_gateway::Config), Problems> {
+    let telemetry = telemetry(&mut env, "gateway");
+    let http_addr = env.or(HTTP_ADDR, loopback(8080), addr);
+    let orders_url = env.required(ORDERS_URL, "http://127.0.0.1:9001", endpoint);
+    let inventory_url = env.required(INVENTORY_URL, "http://127.0.0.1:9002", endpoint);
+    let user_key = env.required(
+        USER_JWT_SECRET,
+        "the output of `openssl rand -hex 32`",
+        user_key_from,
+    );
+    let previous = env.optional(USER_JWT_SECRET_PREVIOUS, user_key_from);
+    let login = login(&mut env);
+    let config = (|| {
+        Some(shopapi_gateway::Config {
+            http_addr,
+            orders_url: orders_url?,
+            inventory_url: inventory_url?,
+            user_key: user_key?,
+            retiring_user_keys: previous.into_iter().collect(),
+            login: login?,
+            limits: shopapi_gateway::Limits::default(),
+        })
+    })();
+    env.finish(&KNOWN, telemetry.zip(config))
+}
+
+/// Configuration of `shopapi orders`.
+pub(crate) fn orders(mut env: Env) -> Result<(Telemetry, shopapi_orders::Config), Problems> {
+    let telemetry = telemetry(&mut env, "orders");
+    let grpc = env.or(GRPC_ADDR, loopback(9001), addr);
+    let health = env.or(HEALTH_ADDR, loopback(9101), addr);
+    let database = database(&mut env, DATABASE_URL, "ordersdb", "orders");
+    let bus = bus(&mut env, "orders");
+    let inventory = env.required(INVENTORY_URL, "http://127.0.0.1:9002", endpoint);
+    let payments = env.required(PAYMENTS_URL, "http://127.0.0.1:9003", endpoint);
+    let config = (|| {
+        Some(shopapi_orders::Config {
+            database: database?,
+            bus: bus?,
+            inventory: inventory?,
+            payments: payments?,
+            grpc,
+            health,
+            saga: order_saga::SagaLimits::default(),
+            limits: shopapi_orders::Limits::default(),
+        })
+    })();
+    env.finish(&KNOWN, telemetry.zip(config))
+}
+
+/// Configuration of `shopapi inventory`.
+pub(crate) fn inventory(mut env: Env) -> Result<(Telemetry, shopapi_inventory::Config), Problems> {
+    let telemetry = telemetry(&mut env, "inventory");
+    let grpc = env.or(GRPC_ADDR, loopback(9002), addr);
+    let health = env.or(HEALTH_ADDR, loopback(9102), addr);
+    let config = database(&mut env, DATABASE_URL, "inventorydb", "inventory").map(|database| {
+        let limits = shopapi_inventory::Limits::default();
+        shopapi_inventory::Config {
+            database,
+            grpc,
+            health,
+            limits,
+        }
+    });
+    env.finish(&KNOWN, telemetry.zip(config))
+}
+
+/// Configuration of `shopapi payments`.
+pub(crate) fn payments(mut env: Env) -> Result<(Telemetry, shopapi_payments::Config), Problems> {
+    let telemetry = telemetry(&mut env, "payments");
+    let grpc_addr = env.or(GRPC_ADDR, loopback(9003), addr);
+    let health_addr = env.or(HEALTH_ADDR, loopback(9103), addr);
+    let database_config = database(&mut env, DATABASE_URL, "paymentsdb", "payments");
+    let provider = database(&mut env, PROVIDER_DATABASE_URL, "providerdb", "provider");
+    let bus = bus(&mut env, "payments");
+    let config = (|| {
+        Some(shopapi_payments::Config {
+            grpc_addr,
+            health_addr,
+            database: database_config?,
+            provider_database: provider?,
+            bus: bus?,
+            policy: payment::Policy::default(),
+            limits: shopapi_payments::Limits::default(),
+        })
+    })();
+    env.finish(&KNOWN, telemetry.zip(config))
+}
+
+/// The databases of `shopapi migrate`, as their owners.
+pub(crate) fn migrate(mut env: Env) -> Result<(Telemetry, Vec<(Schema, PgConfig)>), Problems> {
+    let telemetry = telemetry(&mut env, "migrate");
+    let mut any = false;
+    let mut databases = Vec::new();
+    for schema in Schema::ALL {
+        let key = migrate_key(schema);
+        any |= env.text(key).is_some();
+        let parsed = env.optional(key, |url| PgConfig::parse(url, "shopapi-migrate"));
+        databases.extend(parsed.map(|config| (schema, config)));
+    }
+    if !any {
+        env.problem(
+            MIGRATE_ORDERS_URL,
+            "and its siblings are missing: set the owner's URL of each database to migrate",
+        );
+    }
+    env.finish(&KNOWN, telemetry.map(|telemetry| (telemetry, databases)))
+}
+
+/// Where `shopapi healthcheck` asks.
+pub(crate) fn healthcheck(mut env: Env) -> Result<SocketAddr, Problems> {
+    let http = env.optional(HTTP_ADDR, addr);
+    let health = env.optional(HEALTH_ADDR, addr);
+    if env.text(HTTP_ADDR).is_none() && env.text(HEALTH_ADDR).is_none() {
+        env.problem(
+            HEALTH_ADDR,
+            "is missing: set it (or SHOPAPI_HTTP_ADDR for the gateway) to the address the service listens on",
+        );
+    }
+    env.finish(&KNOWN, health.or(http))
+}
+
+const fn migrate_key(schema: Schema) -> &'static str {
+    match schema {
+        Schema::Gateway => MIGRATE_GATEWAY_URL,
+        Schema::Orders => MIGRATE_ORDERS_URL,
+        Schema::Inventory => MIGRATE_INVENTORY_URL,
+        Schema::Payments => MIGRATE_PAYMENTS_URL,
+        Schema::Provider => MIGRATE_PROVIDER_URL,
+    }
+}
+
+fn telemetry(env: &mut Env, service_name: &'static str) -> Option<Telemetry> {
+    let log_format = env.or(LOG_FORMAT, LogFormat::Text, |text| match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be `text` or `json`"),
+    });
+    let sample_ratio = env.or(SAMPLER_ARG, 1.0, |text| {
+        text.parse()
+            .ok()
+            .filter(|ratio| (0.0..=1.0).contains(ratio))
+            .ok_or("must be from 0.0 to 1.0")
+    });
+    Some(Telemetry {
+        service_name,
+        log_format,
+        log_filter: env.text(RUST_LOG).unwrap_or("info").to_owned(),
+        otlp_endpoint: env.text(OTLP_ENDPOINT).map(str::to_owned),
+        sample_ratio,
+    })
+}
+
+/// Demo users are for development: their passwords are known to everybody who reads the configuration.
+fn login(env: &mut Env) -> Option<Login> {
+    let is_dev = env.or(MODE, false, |text| match text {
+        "dev" => Ok(true),
+        "prod" => Ok(false),
+        _ => Err("must be `dev` or `prod`"),
+    });
+    let pool = match PasswordPool::new() {
+        Ok(pool) => pool,
+        Err(error) => {
+            env.problem(DEMO_USERS, error);
+            return None;
+        }
+    };
+    let list = env.text(DEMO_USERS).map(SecretString::from);
+    let accounts = match list {
+        Some(_) if !is_dev => {
+            env.problem(
+                DEMO_USERS,
+                "is for SHOPAPI_MODE=dev only: remove it, or set that mode",
+            );
+            return None;
+        }
+        Some(list) => match SeededAccounts::parse(&list, pool.clone()) {
+            Ok(accounts) => accounts,
+            Err(error) => {
+                env.problem(DEMO_USERS, format_args!("is not a list of users: {error}"));
+                return None;
+            }
+        },
+        None => SeededAccounts::none(pool.clone()),
+    };
+    Some(Login::new(std::sync::Arc::new(accounts), pool))
+}
+
+fn user_key_from(secret: &str) -> Result<UserKey, shopapi_auth::UserKeyError> {
+    UserKey::new(secret)
+}
+
+fn database(env: &mut Env, key: &str, database: &str, application: &str) -> Option<PgConfig> {
+    let example = format!("postgres://{application}:PASSWORD@127.0.0.1:5432/{database}");
+    env.required(key, &example, |url| {
+        PgConfig::parse(url, &format!("shopapi-{application}"))
+    })
+}
+
+fn bus(env: &mut Env, service: &str) -> Option<BusOptions> {
+    env.required(NATS_URL, "nats://127.0.0.1:4222", |urls| {
+        bus_options(urls, service)
+    })
+}
+
+/// Takes user and password out of the URL, which is logged.
+fn bus_options(urls: &str, service: &str) -> Result<BusOptions, &'static str> {
+    const SHAPE: &str = "must look like nats://host:4222, several separated by commas";
+    let mut servers = Vec::new();
+    let mut credentials = None;
+    for url in urls.split(',') {
+        let rest = url.trim().strip_prefix("nats://").ok_or(SHAPE)?;
+        let host = match rest.rsplit_once('@') {
+            None => rest,
+            Some((user_info, host)) => {
+                let (user, password) = user_info
+                    .split_once(':')
+                    .ok_or("has a user without a password")?;
+                credentials = Some(BusCredentials {
+                    user: user.to_owned(),
+                    password: password.to_owned(),
+                });
+                host
+            }
+        };
+        let host = host.trim_end_matches('/');
+        if host.is_empty() || host.starts_with(':') || host.contains('/') {
+            return Err(SHAPE);
+        }
+        servers.push(format!("nats://{host}"));
+    }
+    let mut options = BusOptions::new(servers.join(","), format!("shopapi-{service}"));
+    options.credentials = credentials;
+    Ok(options)
+}
+
+fn endpoint(text: &str) -> Result<Uri, &'static str> {
+    const SHAPE: &str = "must look like http://host:9001";
+    let uri: Uri = text.parse().map_err(|_| SHAPE)?;
+    if uri.scheme_str() == Some("https") {
+        return Err(
+            "asks for https, but this build speaks plaintext between services: use http:// on a private network",
+        );
+    }
+    let plain = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
+    let no_path = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
+    if plain && no_path {
+        Ok(uri)
+    } else {
+        Err(SHAPE)
+    }
+}
+
+fn addr(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "must be an IP address and a port, for example 127.0.0.1:8080 or 0.0.0.0:8080")
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+use super::*;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const USER: &str = "ann@example.test:hunter2000:00000000-0000-4000-8000-000000000001";
+
+fn env(pairs: &[(&str, &str)]) -> Env {
+    Env::new(
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into())),
+    )
+}
+
+fn gateway_pairs() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (ORDERS_URL, "http://127.0.0.1:9001"),
+        (INVENTORY_URL, "http://127.0.0.1:9002"),
+        (USER_JWT_SECRET, SECRET),
+    ]
+}
+
+fn with(
+    mut pairs: Vec<(&'static str, &'static str)>,
+    key: &'static str,
+    value: &'static str,
+) -> Env {
+    pairs.retain(|(known, _)| *known != key);
+    pairs.push((key, value));
+    env(&pairs)
+}
+
+/// The variables that a refusal names.
+fn named<T>(result: Result<T, Problems>) -> Vec<String> {
+    let problems = result.err().expect("the configuration was accepted").0;
+    problems
+        .iter()
+        .filter_map(|line| line.split(' ').next().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn the_least_configuration_is_enough_and_listens_on_loopback() {
+    let (telemetry, config) = gateway(env(&gateway_pairs())).unwrap();
+    assert_eq!(config.http_addr.to_string(), "127.0.0.1:8080");
+    assert_eq!(
+        (telemetry.service_name, telemetry.log_filter.as_str()),
+        ("gateway", "info")
+    );
+    assert!(telemetry.otlp_endpoint.is_none());
+
+    let database = (
+        DATABASE_URL,
+        "postgres://inventory:pw@127.0.0.1/inventorydb",
+    );
+    let (_, config) = inventory(env(&[database])).unwrap();
+    assert_eq!(config.grpc.to_string(), "127.0.0.1:9002");
+    assert_eq!(config.health.to_string(), "127.0.0.1:9102");
+}
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    assert_eq!(
+        named(gateway(env(&[]))),
+        [ORDERS_URL, INVENTORY_URL, USER_JWT_SECRET]
+    );
+    assert_eq!(
+        named(orders(env(&[]))),
+        [DATABASE_URL, NATS_URL, INVENTORY_URL, PAYMENTS_URL]
+    );
+    assert_eq!(named(inventory(env(&[]))), [DATABASE_URL]);
+    assert_eq!(
+        named(payments(env(&[]))),
+        [DATABASE_URL, PROVIDER_DATABASE_URL, NATS_URL]
+    );
+    assert_eq!(named(migrate(env(&[]))), [MIGRATE_ORDERS_URL]);
+    assert_eq!(named(healthcheck(env(&[]))), [HEALTH_ADDR]);
+}
+
+#[test]
+fn every_wrong_value_names_its_variable() {
+    for (key, value) in [
+        (MODE, "test"),
+        (LOG_FORMAT, "xml"),
+        (HTTP_ADDR, "8080"),
+        (HTTP_ADDR, "localhost:8080"),
+        (ORDERS_URL, "127.0.0.1:9001"),
+        (ORDERS_URL, "https://orders:9001"),
+        (ORDERS_URL, "http://orders:9001/path"),
+        (INVENTORY_URL, "http://"),
+        (USER_JWT_SECRET, "short"),
+        (USER_JWT_SECRET_PREVIOUS, "short"),
+        (SAMPLER_ARG, "1.5"),
+        (SAMPLER_ARG, "all"),
+        ("SHOPAPI_HTTP_ADR", "127.0.0.1:1"),
+    ] {
+        assert_eq!(
+            named(gateway(with(gateway_pairs(), key, value))),
+            [key],
+            "{value}"
+        );
+    }
+    let postgres = [(DATABASE_URL, "mysql://x")];
+    assert_eq!(named(inventory(env(&postgres))), [DATABASE_URL]);
+}
+
+#[test]
+fn demo_users_are_for_development() {
+    let mut pairs = gateway_pairs();
+    pairs.push((DEMO_USERS, USER));
+    assert_eq!(named(gateway(env(&pairs))), [DEMO_USERS]);
+    assert!(gateway(with(pairs.clone(), MODE, "dev")).is_ok());
+    pairs.push((MODE, "dev"));
+    assert_eq!(
+        named(gateway(with(pairs, DEMO_USERS, "nonsense"))),
+        [DEMO_USERS]
+    );
+}
+
+#[test]
+fn variables_of_other_services_are_accepted() {
+    let mut pairs = gateway_pairs();
+    pairs.extend(
+        KNOWN
+            .iter()
+            .filter(|key| !key.contains("DEMO"))
+            .map(|key| (*key, "")),
+    );
+    pairs.retain({
+        let mut seen = std::collections::HashSet::new();
+        move |(key, _)| seen.insert(*key)
+    });
+    assert!(gateway(env(&pairs)).is_ok());
+}
+
+#[test]
+fn no_refusal_repeats_a_secret() {
+    let pairs = [
+        (DATABASE_URL, "postgres://me:hunter2000@db.example/x"),
+        (NATS_URL, "nats://me:hunter2000@"),
+        (INVENTORY_URL, "http://me:hunter2000@x/y"),
+        (PAYMENTS_URL, "hunter2000"),
+    ];
+    let problems = orders(env(&pairs)).err().unwrap();
+    assert_eq!(problems.0.len(), 4, "{problems}");
+    assert!(!problems.to_string().contains("hunter2000"), "{problems}");
+
+    let short = with(gateway_pairs(), USER_JWT_SECRET, "hunter2000");
+    assert!(
+        !gateway(short)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("hunter2000")
+    );
+    let mut demo = gateway_pairs();
+    demo.extend([(MODE, "dev"), (DEMO_USERS, "a@b:hunter2000:7")]);
+    assert!(
+        !gateway(env(&demo))
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("hunter2000")
+    );
+}
+
+#[test]
+fn nats_credentials_are_taken_out_of_the_url() {
+    let options = bus_options("nats://me:pw@a:4222, nats://b:4222/", "orders").unwrap();
+    assert_eq!(options.url, "nats://a:4222,nats://b:4222");
+    assert_eq!(
+        options
+            .credentials
+            .map(|found| (found.user, found.password)),
+        Some(("me".to_owned(), "pw".to_owned()))
+    );
+    for bad in [
+        "http://a",
+        "nats://",
+        "nats://:4222",
+        "nats://a/b",
+        "nats://me@a",
+        "",
+    ] {
+        assert!(bus_options(bad, "orders").is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn migrate_takes_the_databases_that_are_set() {
+    let url = "postgres://orders_owner:pw@127.0.0.1/ordersdb";
+    let (_, databases) = migrate(env(&[(MIGRATE_ORDERS_URL, url)])).unwrap();
+    assert_eq!(databases.len(), 1);
+    assert_eq!(databases[0].0, Schema::Orders);
+    assert_eq!(
+        named(migrate(env(&[(MIGRATE_ORDERS_URL, "x")]))),
+        [MIGRATE_ORDERS_URL]
+    );
+}
+
+#[test]
+fn the_health_port_comes_before_the_public_one() {
+    let both = [
+        (HTTP_ADDR, "127.0.0.1:8080"),
+        (HEALTH_ADDR, "127.0.0.1:9101"),
+    ];
+    assert_eq!(healthcheck(env(&both)).unwrap().port(), 9101);
+    assert_eq!(healthcheck(env(&both[..1])).unwrap().port(), 8080);
+}
+
+#[test]
+fn the_help_names_every_variable() {
+    for key in KNOWN {
+        let listed = HELP.contains(key)
+            || HELP.contains(&key.replace("SHOPAPI_USER_JWT_SECRET", ".."))
+            || HELP.contains(&key.replace("SHOPAPI_MIGRATE", ".."));
+        assert!(listed, "{key}");
+    }
+}

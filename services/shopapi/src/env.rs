@@ -1,0 +1,231 @@
+//! The environment as text: reads keys, collects every problem, refuses keys that nobody knows. Pure, so that it can be tested.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+
+/// Every key of ours starts with it.
+pub(crate) const PREFIX: &str = "SHOPAPI_";
+
+/// The variables that concern us, and what was wrong with them so far.
+#[derive(Debug)]
+pub(crate) struct Env {
+    values: BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+/// Everything that is wrong with the environment: one line each, with the variable and what to do.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) struct Problems(pub(crate) Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shopapi: the environment has to be changed:")?;
+        for problem in &self.0 {
+            write!(f, "\n  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Env {
+    /// Takes what may concern us out of the process's variables.
+    pub(crate) fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let mut env = Self {
+            values: BTreeMap::new(),
+            problems: Vec::new(),
+        };
+        for (key, value) in variables {
+            let Ok(key) = key.into_string() else { continue };
+            let ours = key.starts_with(PREFIX) || key.starts_with("OTEL_") || key == "RUST_LOG";
+            if !ours {
+                continue;
+            }
+            match value.into_string() {
+                Ok(value) => {
+                    env.values.insert(key, value);
+                }
+                Err(_) => env.problem(&key, "is not valid UTF-8"),
+            }
+        }
+        env
+    }
+
+    /// Records what is wrong with a variable. The text never repeats its value, which may be a secret.
+    pub(crate) fn problem(&mut self, key: &str, text: impl fmt::Display) {
+        self.problems.push(format!("{key} {text}"));
+    }
+
+    /// The value of a key; an empty one counts as absent, because that is how templates leave things out.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.values
+            .get(key)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A key that must be there.
+    pub(crate) fn required<T, E: fmt::Display>(
+        &mut self,
+        key: &str,
+        example: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if self.text(key).is_none() {
+            self.problem(
+                key,
+                format_args!("is missing: set it, for example to {example}"),
+            );
+            return None;
+        }
+        self.optional(key, parse)
+    }
+
+    /// A key that may be there. `None` also when it is wrong, which is recorded.
+    pub(crate) fn optional<T, E: fmt::Display>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let parsed = parse(self.text(key)?);
+        match parsed {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problem(key, error);
+                None
+            }
+        }
+    }
+
+    /// A key with a default.
+    pub(crate) fn or<T, E: fmt::Display>(
+        &mut self,
+        key: &str,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> T {
+        self.optional(key, parse).unwrap_or(default)
+    }
+
+    /// Ends the reading: `built` when nothing was wrong, every problem otherwise.
+    pub(crate) fn finish<T>(mut self, known: &[&str], built: Option<T>) -> Result<T, Problems> {
+        let unknown: Vec<String> = self
+            .values
+            .keys()
+            .filter(|key| key.starts_with(PREFIX) && !known.contains(&key.as_str()))
+            .cloned()
+            .collect();
+        for key in unknown {
+            match closest(&key, known) {
+                Some(meant) => {
+                    self.problem(&key, format_args!("is not known: did you mean {meant}?"));
+                }
+                None => self.problem(&key, "is not known: remove it"),
+            }
+        }
+        match built {
+            Some(built) if self.problems.is_empty() => Ok(built),
+            _ => Err(Problems(self.problems)),
+        }
+    }
+}
+
+/// The known key that a mistyped one is nearest to, if any is near.
+fn closest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// More edits than this are another word.
+    const EDITS_MAX: usize = 3;
+    known
+        .iter()
+        .map(|candidate| (edits(key, candidate), *candidate))
+        .filter(|(distance, _)| *distance <= EDITS_MAX)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance, by bytes: keys are ASCII.
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, to) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let above = *cell;
+            left = (diagonal + usize::from(from != to))
+                .min(above + 1)
+                .min(left + 1);
+            diagonal = above;
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Env {
+        Env::new(
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).into(), (*value).into())),
+        )
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once_with_its_variable() {
+        let mut env = env(&[
+            ("SHOPAPI_A", "x"),
+            ("SHOPAPI_HTPP_ADDR", "y"),
+            ("SHOPAPI_ZZZZZZZZ", "1"),
+            ("HOME", "/"),
+        ]);
+        let number = env.required("SHOPAPI_A", "7", str::parse::<u16>);
+        let missing = env.required("SHOPAPI_B", "8", str::parse::<u16>);
+        let problems = env
+            .finish(
+                &["SHOPAPI_A", "SHOPAPI_B", "SHOPAPI_HTTP_ADDR"],
+                number.zip(missing),
+            )
+            .unwrap_err();
+        assert_eq!(
+            problems.0,
+            [
+                "SHOPAPI_A invalid digit found in string",
+                "SHOPAPI_B is missing: set it, for example to 8",
+                "SHOPAPI_HTPP_ADDR is not known: did you mean SHOPAPI_HTTP_ADDR?",
+                "SHOPAPI_ZZZZZZZZ is not known: remove it",
+            ]
+        );
+        assert!(problems.to_string().lines().count() == 5);
+    }
+
+    #[test]
+    fn an_empty_value_is_an_absent_one() {
+        let mut env = env(&[("SHOPAPI_A", "  ")]);
+        assert_eq!(env.or("SHOPAPI_A", 7, str::parse::<u16>), 7);
+        assert_eq!(env.finish(&["SHOPAPI_A"], Some(())), Ok(()));
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_a_problem() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let pair = ("SHOPAPI_A".into(), OsString::from_vec(vec![0xff]));
+        let problems = Env::new(std::iter::once(pair))
+            .finish(&["SHOPAPI_A"], Some(()))
+            .unwrap_err();
+        assert_eq!(problems.0, ["SHOPAPI_A is not valid UTF-8"]);
+    }
+
+    #[test]
+    fn distances_are_counted_in_edits() {
+        assert_eq!(edits("abc", "abc"), 0);
+        assert_eq!(edits("abc", "axc"), 1);
+        assert_eq!(edits("abc", "ab"), 1);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("kitten", "sitting"), 3);
+    }
+}
