@@ -18,14 +18,16 @@ WHERE r.reservation_id = ANY(:reservation_ids);
 
 --! lock_stock
 -- Locks the stock under new reservations (by SKU) and under held ones (by their lines), in the order of the SKUs, and waits for
--- rows that are locked elsewhere: with several replicas on a hot SKU a short wait is cheaper than coming back.
+-- rows that are locked elsewhere: with several replicas on a hot SKU a short wait is cheaper than coming back. One array of both kinds
+-- keeps it an index scan; an OR would read the whole table.
 SELECT s.sku, s.on_hand, s.reserved, p.unit_price_cents, p.currency
 FROM stock s
 JOIN products p USING (sku)
-WHERE s.sku = ANY(:skus)
-   OR s.sku IN (
-       SELECT l.sku FROM reservation_lines l
-       WHERE l.reservation_id = ANY(:reservation_ids) AND l.state = 'HELD')
+WHERE s.sku = ANY(ARRAY(
+    SELECT unnest(:skus::text[])
+    UNION ALL
+    SELECT l.sku FROM reservation_lines l
+    WHERE l.reservation_id = ANY(:reservation_ids) AND l.state = 'HELD'))
 ORDER BY s.sku
 FOR NO KEY UPDATE OF s;
 
@@ -34,20 +36,22 @@ FOR NO KEY UPDATE OF s;
 SELECT s.sku, s.on_hand, s.reserved, p.unit_price_cents, p.currency
 FROM stock s
 JOIN products p USING (sku)
-WHERE s.sku = ANY(:skus)
-   OR s.sku IN (
-       SELECT l.sku FROM reservation_lines l
-       WHERE l.reservation_id = ANY(:reservation_ids) AND l.state = 'HELD')
+WHERE s.sku = ANY(ARRAY(
+    SELECT unnest(:skus::text[])
+    UNION ALL
+    SELECT l.sku FROM reservation_lines l
+    WHERE l.reservation_id = ANY(:reservation_ids) AND l.state = 'HELD'))
 ORDER BY s.sku
 FOR NO KEY UPDATE OF s SKIP LOCKED;
 
 --! known_skus
 -- Which of these SKUs have a stock row, locked or not.
-SELECT sku FROM stock
-WHERE sku = ANY(:skus)
-   OR sku IN (
-       SELECT l.sku FROM reservation_lines l
-       WHERE l.reservation_id = ANY(:reservation_ids) AND l.state = 'HELD');
+SELECT s.sku FROM stock s
+WHERE s.sku = ANY(ARRAY(
+    SELECT unnest(:skus::text[])
+    UNION ALL
+    SELECT l.sku FROM reservation_lines l
+    WHERE l.reservation_id = ANY(:reservation_ids) AND l.state = 'HELD'));
 
 --! insert_reservations (total_cents[?], currencies[?], refusal_reasons[?])
 -- A row that another replica inserted since the snapshot is a unique violation on reservations_pkey: the whole batch is read again.

@@ -30,7 +30,7 @@ pub enum MaintenanceMsg {
     /// The pause is over.
     PruneDue(Generation),
     /// A round has ended.
-    Pruned(Result<Round, TaskPanicked>),
+    Pruned(Result<Box<Round>, TaskPanicked>),
 }
 
 /// One round of pruning with the connection it used.
@@ -87,9 +87,9 @@ impl Maintenance {
     fn on_pruned(
         &mut self,
         ctx: &Ctx<Self>,
-        round: Result<Round, TaskPanicked>,
+        round: Result<Box<Round>, TaskPanicked>,
     ) -> Result<(), ActorError> {
-        let Round { session, outcome } = round?;
+        let Round { session, outcome } = *round?;
         self.session = Some(session);
         let pause = match outcome {
             Ok(Pruned {
@@ -137,12 +137,12 @@ async fn run_round(
     mut session: Result<Session, Disconnected>,
     retention: Duration,
     rows_max: u32,
-) -> Round {
+) -> Box<Round> {
     let outcome = match &mut session {
         Ok(session) => prune(session, retention, rows_max).await,
         Err(gone) => Err(gone.clone().into()),
     };
-    Round { session, outcome }
+    Box::new(Round { session, outcome })
 }
 
 async fn prune(

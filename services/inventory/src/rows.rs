@@ -90,6 +90,10 @@ pub(crate) fn state_column(state: ReservationState) -> &'static str {
 }
 
 /// A row of `lock_reservations`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a mapper's signature is clorinde's"
+)]
 pub(crate) fn reservation(row: LockedReservationBorrowed<'_>) -> Result<LockedRow, CorruptRow> {
     let id = ReservationId(row.reservation_id);
     if row.busy {
@@ -174,6 +178,10 @@ fn read_refusal(reason: &str, shortages: Vec<Shortage>) -> Option<Refusal> {
 }
 
 /// A row of `lock_stock`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a mapper's signature is clorinde's"
+)]
 pub(crate) fn stock_row(row: LockStockBorrowed<'_>) -> Result<(Sku, StockRow), CorruptRow> {
     let corrupt = |reason| CorruptRow {
         table: "stock",

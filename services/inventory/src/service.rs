@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use actor_kit::SpawnError;
-use actor_kit::tree::RunningTree;
+use actor_kit::tree::{RunningTree, TreeView};
 use shopapi_health::Readiness;
 use shopapi_postgres::migrate::{self, Schema, SchemaState};
 use shopapi_postgres::{Disconnected, ReadPool};
@@ -71,6 +71,8 @@ impl Port {
 /// The running service.
 pub struct Service {
     tree: RunningTree,
+    /// What the readiness check looks through; gone with the service.
+    _view: Arc<TreeView>,
     readiness: Readiness,
     grpc: Port,
     health: Port,
@@ -98,7 +100,7 @@ impl Service {
             config.limits.read_connections_max,
         )?;
         let readiness = Readiness::new();
-        let tree_runs = readiness.gate("tree");
+        let started = readiness.gate("started");
         check_database(&readiness, pool.clone());
         let parts = Parts {
             readiness: readiness.clone(),
@@ -107,13 +109,19 @@ impl Service {
             health: health.clone(),
         };
         let tree = tree(&config, parts).start().await?;
-        let children = tree.view();
-        readiness.check("children", move || {
-            std::future::ready(children.all_running())
+        let view = Arc::new(tree.view());
+        // Weak, because the tree's health server holds the readiness that would hold the tree.
+        let children = Arc::downgrade(&view);
+        readiness.check("tree", move || {
+            let all_running = children
+                .upgrade()
+                .is_some_and(|children| children.all_running());
+            std::future::ready(all_running)
         });
-        tree_runs.open();
+        started.open();
         let service = Self {
             tree,
+            _view: view,
             readiness,
             grpc,
             health,

@@ -50,7 +50,6 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
 
     let keeper_database = config.database.named("inventory-stock-keeper");
     let pruner_database = config.database.named("inventory-maintenance");
-    let pruner_limits = limits.clone();
     // Nobody but itself sends to it.
     let maintenance = Mailbox::new("maintenance", 1);
 
@@ -78,7 +77,7 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
             "maintenance",
             "forgets old refusals and tombstones, own connection",
             &maintenance,
-            move || Maintenance::new(&pruner_database, &pruner_limits),
+            move || Maintenance::new(&pruner_database, &limits),
         ))
         .child(ChildSpec::task(
             "grpc",

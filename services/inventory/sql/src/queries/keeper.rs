@@ -575,7 +575,7 @@ impl LockReservationsStmt {
 pub struct LockStockStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn lock_stock() -> LockStockStmt {
     LockStockStmt(
-        "SELECT s.sku, s.on_hand, s.reserved, p.unit_price_cents, p.currency FROM stock s JOIN products p USING (sku) WHERE s.sku = ANY($1) OR s.sku IN ( SELECT l.sku FROM reservation_lines l WHERE l.reservation_id = ANY($2) AND l.state = 'HELD') ORDER BY s.sku FOR NO KEY UPDATE OF s",
+        "SELECT s.sku, s.on_hand, s.reserved, p.unit_price_cents, p.currency FROM stock s JOIN products p USING (sku) WHERE s.sku = ANY(ARRAY( SELECT unnest($1::text[]) UNION ALL SELECT l.sku FROM reservation_lines l WHERE l.reservation_id = ANY($2) AND l.state = 'HELD')) ORDER BY s.sku FOR NO KEY UPDATE OF s",
         None,
     )
 }
@@ -649,7 +649,7 @@ impl<
 pub struct LockFreeStockStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn lock_free_stock() -> LockFreeStockStmt {
     LockFreeStockStmt(
-        "SELECT s.sku, s.on_hand, s.reserved, p.unit_price_cents, p.currency FROM stock s JOIN products p USING (sku) WHERE s.sku = ANY($1) OR s.sku IN ( SELECT l.sku FROM reservation_lines l WHERE l.reservation_id = ANY($2) AND l.state = 'HELD') ORDER BY s.sku FOR NO KEY UPDATE OF s SKIP LOCKED",
+        "SELECT s.sku, s.on_hand, s.reserved, p.unit_price_cents, p.currency FROM stock s JOIN products p USING (sku) WHERE s.sku = ANY(ARRAY( SELECT unnest($1::text[]) UNION ALL SELECT l.sku FROM reservation_lines l WHERE l.reservation_id = ANY($2) AND l.state = 'HELD')) ORDER BY s.sku FOR NO KEY UPDATE OF s SKIP LOCKED",
         None,
     )
 }
@@ -723,7 +723,7 @@ impl<
 pub struct KnownSkusStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn known_skus() -> KnownSkusStmt {
     KnownSkusStmt(
-        "SELECT sku FROM stock WHERE sku = ANY($1) OR sku IN ( SELECT l.sku FROM reservation_lines l WHERE l.reservation_id = ANY($2) AND l.state = 'HELD')",
+        "SELECT s.sku FROM stock s WHERE s.sku = ANY(ARRAY( SELECT unnest($1::text[]) UNION ALL SELECT l.sku FROM reservation_lines l WHERE l.reservation_id = ANY($2) AND l.state = 'HELD'))",
         None,
     )
 }
