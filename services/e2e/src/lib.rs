@@ -1,1 +1,1 @@
-//! Tests over whole services: see `tests/e2e/`. The library part holds what those tests share.
+//! Tests over whole services: `tests/e2e/`. Nothing else lives here.

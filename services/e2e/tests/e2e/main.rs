@@ -1,10 +1,19 @@
 //! Tests over whole services and over the house. One binary, so that it links once.
+//!
+//! Every test but those of `house` runs a stack of its own: private PostgreSQL and NATS, the four services as processes of the `shopapi`
+//! binary, on leased ports; nothing outlives the test. Each ends with the audit of the books.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::allow_attributes,
-    reason = "tests fail by panicking"
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking and say what they see"
 )]
 
+mod bad_input;
+mod faults;
 mod house;
+mod journeys;
+mod world;
