@@ -15,72 +15,27 @@
 //! lets one of them write.
 
 mod asks;
+mod messages;
+mod rest;
 mod todo;
 pub(crate) mod waiters;
 mod writes;
 
 use std::collections::VecDeque;
 
-use actor_kit::batch::WriteResult;
-use actor_kit::{
-    Actor, ActorError, AskError, Ctx, Generation, Permit, TaskPanicked, Timer, TraceContext,
-};
+use actor_kit::{Actor, ActorError, Ctx, Permit, TaskPanicked, Timer, TraceContext};
 use tokio::time::Instant;
 use tracing::{error, info_span};
 
 use crate::ids::Version;
-use crate::journal::{IdempotencyKey, Journaled};
 use crate::links::Links;
-use crate::messages::{Delivery, Outcome, RegistryMsg};
-use crate::ports::{OrderMoved, Snapshot, StoreUnavailable};
-use crate::registry::Own as RegistryOwn;
+use crate::messages::{Delivery, Outcome};
+use crate::ports::{Snapshot, StoreUnavailable};
 use crate::saga::{Call, Inputs, Next, SagaEvent, Stepped, resume, step};
-use crate::tail::TailMsg;
+use messages::Own;
+pub(crate) use messages::{Birth, CoordinatorMsg};
 use todo::Todo;
 use waiters::{Waiter, Waiters};
-
-/// What a coordinator is told; all but `Own` come from the registry, which counts them.
-#[derive(Debug)]
-pub(crate) enum CoordinatorMsg {
-    /// Write this order, then begin. The first message of a new order's coordinator.
-    Accept(Box<Birth>),
-    /// Something happened to the order.
-    Deliver(Delivery),
-    /// Nobody asks for the outcome: a deadline, a panic.
-    Note(SagaEvent),
-    /// Somebody waits.
-    Await(Waiter),
-    /// A predecessor crashed: ask again what the stored step needs.
-    Wake,
-    /// Another replica has moved the order.
-    Moved(Version),
-    /// From the coordinator to itself.
-    Own(Own),
-}
-
-/// What a new order begins with.
-#[derive(Debug)]
-pub(crate) struct Birth {
-    pub(crate) next: Next,
-    pub(crate) key: Option<IdempotencyKey>,
-    pub(crate) waiter: Waiter,
-}
-
-#[derive(Debug)]
-pub(crate) enum Own {
-    /// A question has its answer, or none.
-    Answered(SagaEvent),
-    /// The journal has decided.
-    Written(WriteResult<Journaled>),
-    /// The saga was read again.
-    Loaded(Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>),
-    /// Somebody's time is up.
-    WaitersDue(Generation),
-    /// The registry says whether it has forgotten us.
-    MayRetire(Result<bool, AskError>),
-    /// Time to ask again.
-    RetireAgain(Generation),
-}
 
 /// The actor.
 pub(crate) struct SagaCoordinator {
@@ -148,35 +103,11 @@ impl SagaCoordinator {
         self.queue.push_back(Todo::delivered(delivery, permit));
     }
 
-    fn on_await(&mut self, waiter: Waiter) {
-        if waiter.is_foreign(&self.state) {
-            return waiter.not_found();
-        }
-        match self
-            .waiters
-            .add(waiter, self.links.limits.waiters_per_order)
-        {
-            // A doubtful state is told after it has been read again.
-            Ok(()) if self.doubtful => self.wants_news = true,
-            Ok(()) => self.waiters.tell(&self.state, Instant::now()),
-            Err(waiter) => waiter.unavailable(),
-        }
-    }
-
     fn on_wake(&mut self, ctx: &Ctx<Self>) {
         // Whatever runs already asks what is needed.
         if self.is_idle() && self.questions == 0 {
             let trace = self.trace_of(ctx.context());
             self.run(resume(&self.state.saga), &trace, ctx);
-        }
-    }
-
-    fn on_moved(&mut self, version: Version) {
-        // The tail's watch has ended with this report.
-        self.watched = None;
-        if version > self.state.saga.version {
-            self.doubtful = true;
-            self.wants_news = true;
         }
     }
 
@@ -220,35 +151,6 @@ impl SagaCoordinator {
             todo.answer(Outcome::NotFound);
         }
         self.waiters.end_all(Waiter::not_found);
-    }
-
-    fn on_waiters_due(&mut self, generation: Generation) {
-        if self.due_timer.is_current(generation) {
-            self.due_at = None;
-            self.waiters.tell(&self.state, Instant::now());
-        }
-    }
-
-    fn on_may_retire(&mut self, answer: Result<bool, AskError>, ctx: &Ctx<Self>) {
-        self.retiring = false;
-        match answer {
-            Ok(true) if self.is_idle() && self.waiters.is_empty() => ctx.stop(),
-            // Something is on its way to us, and asks again when it is done.
-            Ok(_) => {}
-            Err(_) => {
-                self.retiring = true;
-                let again = self.links.limits.retire_again;
-                self.retire_timer.arm(ctx, again, |generation| {
-                    CoordinatorMsg::Own(Own::RetireAgain(generation))
-                });
-            }
-        }
-    }
-
-    fn on_retire_again(&mut self, generation: Generation) {
-        if self.retire_timer.is_current(generation) {
-            self.retiring = false;
-        }
     }
 
     fn is_idle(&self) -> bool {
@@ -323,59 +225,6 @@ impl SagaCoordinator {
         });
     }
 
-    fn arm_for_waiters(&mut self, ctx: &Ctx<Self>) {
-        let Some(due) = self.waiters.next_due(Instant::now()) else {
-            return;
-        };
-        if self.due_at.is_some_and(|armed| armed <= due) {
-            return;
-        }
-        self.due_at = Some(due);
-        let after = due.saturating_duration_since(Instant::now());
-        self.due_timer.arm(ctx, after, |generation| {
-            CoordinatorMsg::Own(Own::WaitersDue(generation))
-        });
-    }
-
-    /// Nothing runs here, so whoever moves the order next may be another replica.
-    fn watch(&mut self) {
-        let version = self.state.saga.version;
-        if self.watched == Some(version) {
-            return;
-        }
-        let watch = TailMsg::Watch(OrderMoved {
-            order_id: self.state.saga.order.order_id,
-            version,
-        });
-        // With the tail's mailbox full the waiters still have their deadlines.
-        if self.links.tail.try_send(watch).is_ok() {
-            self.watched = Some(version);
-        }
-    }
-
-    fn retire(&mut self, ctx: &Ctx<Self>) {
-        if self.watched.take().is_some() {
-            let unwatch = TailMsg::Unwatch(self.state.saga.order.order_id);
-            // A watch that stays ends with the order's next move.
-            drop(self.links.tail.try_send(unwatch));
-        }
-        if self.retiring {
-            return;
-        }
-        self.retiring = true;
-        let (order_id, incarnation, received) = (
-            self.state.saga.order.order_id,
-            self.incarnation,
-            self.received,
-        );
-        ctx.ask_then(
-            &self.links.registry,
-            self.links.limits.retire_answer,
-            |reply| RegistryMsg::Own(RegistryOwn::retire(order_id, incarnation, received, reply)),
-            |answer| CoordinatorMsg::Own(Own::MayRetire(answer)),
-        );
-    }
-
     /// Work that nobody's message causes belongs to the order's own trace.
     fn trace_of(&self, trace: TraceContext) -> TraceContext {
         if trace.is_valid() {
@@ -414,17 +263,6 @@ impl Actor for SagaCoordinator {
     }
 
     fn message_name(message: &CoordinatorMsg) -> &'static str {
-        match message {
-            CoordinatorMsg::Accept(_) => "saga.accept",
-            CoordinatorMsg::Deliver(delivery) => delivery.event.name(),
-            CoordinatorMsg::Note(event) | CoordinatorMsg::Own(Own::Answered(event)) => event.name(),
-            CoordinatorMsg::Await(_) => "saga.await",
-            CoordinatorMsg::Wake => "saga.wake",
-            CoordinatorMsg::Moved(_) => "saga.moved",
-            CoordinatorMsg::Own(Own::Written(_)) => "saga.written",
-            CoordinatorMsg::Own(Own::Loaded(_)) => "saga.loaded",
-            CoordinatorMsg::Own(Own::WaitersDue(_)) => "saga.waiters_due",
-            CoordinatorMsg::Own(Own::MayRetire(_) | Own::RetireAgain(_)) => "saga.retire",
-        }
+        message.name()
     }
 }

@@ -14,63 +14,28 @@
 //!
 //! **Crash.** Its coordinators end with it. Stored sagas are resumed by their deadlines, senders deliver again.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod loading;
+mod own;
+mod panics;
 
-use actor_kit::{Actor, ActorError, ChildId, Ctx, Exit, Mailbox, Permit, Reply, TaskPanicked};
+use std::collections::HashMap;
+
+use actor_kit::{Actor, ActorError, ChildId, Ctx, Exit, Mailbox, Reply};
 use time::OffsetDateTime;
 use tokio::time::Instant;
-use tracing::{debug, error, warn};
+use tracing::error;
 
 use crate::coordinator::waiters::Waiter;
 use crate::coordinator::{Birth, CoordinatorMsg, SagaCoordinator};
 use crate::ids::OrderId;
 use crate::links::Links;
-use crate::messages::{Await, Create, Delivery, Outcome, RegistryMsg, RegistryView};
-use crate::ports::{OrderMoved, Snapshot, StoreUnavailable};
+use crate::messages::{Await, Create, Delivery, RegistryMsg, RegistryView};
+use crate::ports::{OrderMoved, Snapshot};
 use crate::saga::{Inputs, SagaEvent, accept};
-
-/// What the registry and its coordinators tell it; opaque.
-#[derive(Debug)]
-pub struct Own(Inner);
-
-#[derive(Debug)]
-enum Inner {
-    Retire {
-        order_id: OrderId,
-        incarnation: u64,
-        received: u64,
-        reply: Reply<bool>,
-    },
-    Replay {
-        order_id: OrderId,
-        waiter: Waiter,
-    },
-    Loaded {
-        ids: Vec<OrderId>,
-        loaded: Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>,
-    },
-}
-
-impl Own {
-    pub(crate) const fn retire(
-        order_id: OrderId,
-        incarnation: u64,
-        received: u64,
-        reply: Reply<bool>,
-    ) -> Self {
-        Self(Inner::Retire {
-            order_id,
-            incarnation,
-            received,
-            reply,
-        })
-    }
-
-    pub(crate) const fn replay(order_id: OrderId, waiter: Waiter) -> Self {
-        Self(Inner::Replay { order_id, waiter })
-    }
-}
+use loading::{Parcel, Refusal, refuse};
+use own::Inner;
+pub(crate) use own::Own;
+use panics::Panics;
 
 /// The actor.
 pub struct SagaRegistry {
@@ -87,18 +52,6 @@ struct Active {
     incarnation: u64,
     mailbox: Mailbox<CoordinatorMsg>,
     sent: u64,
-}
-
-/// A message for an order that is being loaded. It keeps its sender's place in the registry's mailbox, so that a slow database cannot
-/// pile them up.
-struct Parcel {
-    message: CoordinatorMsg,
-    _place: Option<Arc<Permit>>,
-}
-
-struct Panics {
-    times: u32,
-    last: Instant,
 }
 
 impl SagaRegistry {
@@ -192,76 +145,6 @@ impl SagaRegistry {
         }
     }
 
-    async fn on_loaded(
-        &mut self,
-        ids: Vec<OrderId>,
-        loaded: Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>,
-        ctx: &Ctx<Self>,
-    ) {
-        let (found, outcome) = match loaded {
-            Ok(Ok(found)) => (found, Refusal::NotFound),
-            Ok(Err(StoreUnavailable)) => (vec![], Refusal::Unavailable),
-            Err(panicked) => {
-                error!(%panicked, "sagas not loaded");
-                (vec![], Refusal::Unavailable)
-            }
-        };
-        for snapshot in found {
-            let order_id = snapshot.saga.order.order_id;
-            let Some(parcels) = self.loading.remove(&order_id) else {
-                continue;
-            };
-            if !self.active.contains_key(&order_id) {
-                self.start(snapshot, ctx).await;
-            }
-            for parcel in parcels {
-                self.forward(order_id, parcel.message, ctx);
-            }
-        }
-        for id in ids {
-            for parcel in self.loading.remove(&id).into_iter().flatten() {
-                // It may have become active meanwhile, by a sweep.
-                if self.active.contains_key(&id) {
-                    self.forward(id, parcel.message, ctx);
-                } else {
-                    refuse(parcel.message, outcome);
-                }
-            }
-        }
-    }
-
-    /// Forwards what is for active orders, and loads the others with one read.
-    fn forward_or_load(&mut self, messages: Vec<(OrderId, CoordinatorMsg)>, ctx: &Ctx<Self>) {
-        let mut place: Option<Arc<Permit>> = None;
-        let mut misses = vec![];
-        for (order_id, message) in messages {
-            if self.active.contains_key(&order_id) {
-                self.forward(order_id, message, ctx);
-                continue;
-            }
-            if place.is_none() {
-                place = ctx.take_permit().map(Arc::new);
-            }
-            let parcels = self.loading.entry(order_id).or_default();
-            if parcels.is_empty() {
-                misses.push(order_id);
-            }
-            parcels.push(Parcel {
-                message,
-                _place: place.clone(),
-            });
-        }
-        if misses.is_empty() {
-            return;
-        }
-        ctx.spawn_then(self.links.store.load(misses.clone()), |loaded| {
-            RegistryMsg::Own(Own(Inner::Loaded {
-                ids: misses,
-                loaded,
-            }))
-        });
-    }
-
     fn forward(&mut self, order_id: OrderId, message: CoordinatorMsg, ctx: &Ctx<Self>) {
         let Some(active) = self.active.get_mut(&order_id) else {
             return refuse(message, Refusal::Unavailable);
@@ -303,59 +186,6 @@ impl SagaRegistry {
             }
             Err(error) => error!(%order_id, %error, "a coordinator did not start"),
         }
-    }
-
-    fn on_crashed(&mut self, order_id: OrderId, why: &str, ctx: &Ctx<Self>) {
-        let limits = Arc::clone(&self.links.limits);
-        let now = Instant::now();
-        self.panics
-            .retain(|_, panics| now.duration_since(panics.last) < limits.panics_memory);
-        let panics = self.panics.entry(order_id).or_insert(Panics {
-            times: 0,
-            last: now,
-        });
-        panics.times += 1;
-        panics.last = now;
-        let times = panics.times;
-        warn!(%order_id, times, why, "a coordinator crashed");
-        let message = if times < limits.panics_max {
-            CoordinatorMsg::Wake
-        } else if times < limits.panics_max.saturating_mul(2) {
-            CoordinatorMsg::Note(SagaEvent::HandlingPanicked { times })
-        } else {
-            // Not even setting it aside works. Its deadline keeps it in sight of the operators.
-            return error!(%order_id, times, "a saga cannot be set aside");
-        };
-        self.forward_or_load(vec![(order_id, message)], ctx);
-    }
-}
-
-/// Why a message does not reach a coordinator.
-#[derive(Clone, Copy)]
-enum Refusal {
-    NotFound,
-    Unavailable,
-}
-
-fn refuse(message: CoordinatorMsg, why: Refusal) {
-    match (message, why) {
-        (CoordinatorMsg::Deliver(delivery), Refusal::NotFound) => {
-            delivery.reply.send(Outcome::NotFound);
-        }
-        (CoordinatorMsg::Deliver(delivery), Refusal::Unavailable) => {
-            delivery.reply.send(Outcome::Unavailable);
-        }
-        (CoordinatorMsg::Await(waiter), Refusal::NotFound) => waiter.not_found(),
-        (CoordinatorMsg::Await(waiter), Refusal::Unavailable) => waiter.unavailable(),
-        (CoordinatorMsg::Accept(birth), _) => birth.waiter.unavailable(),
-        // Nobody waits for these; the stored deadline brings the saga back.
-        (
-            CoordinatorMsg::Note(_)
-            | CoordinatorMsg::Wake
-            | CoordinatorMsg::Moved(_)
-            | CoordinatorMsg::Own(_),
-            _,
-        ) => debug!("a note did not reach its coordinator"),
     }
 }
 

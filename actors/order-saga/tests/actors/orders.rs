@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::support::{Stage, created_snapshot, moved, succeeded};
+use actor_kit::TraceContext;
 use actor_kit::batch::WriteError;
 use order_saga::saga::{Ignored, ReserveAnswer};
 use order_saga::{
     CallError, CancelReason, Created, IdempotencyKey, InventoryRequest, JournalEntry, Journaled,
-    OrderId, OrderStatus, Outcome, PaymentsRequest, Refusal, RefusalReason, SagaEvent, SagaLimits,
-    SagaState, SagaStep,
+    OrderId, OrderStatus, Outcome, PaymentsRequest, Refusal, RefusalReason, RegistryMsg, SagaEvent,
+    SagaLimits, SagaState, SagaStep,
 };
 
 const NO_WAIT: Duration = Duration::ZERO;
@@ -404,4 +405,32 @@ async fn every_commit_is_hinted_to_other_replicas() {
 
     assert_eq!(stage.hints.next().await.version.0, 1);
     assert_eq!(stage.hints.next().await.version.0, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_carries_the_trace_of_its_cause_and_without_one_the_orders_own() {
+    let caused = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let ordered = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let mut stage = Stage::new().await;
+    for id in 1..=2 {
+        stage.store.insert(id, SagaStep::AwaitingPayment);
+        let mut snapshot = stage.store.get(id);
+        let mut order = (*snapshot.saga.order).clone();
+        order.trace = TraceContext::from_traceparent(ordered).unwrap();
+        snapshot.saga.order = std::sync::Arc::new(order);
+        stage.store.put(snapshot);
+    }
+
+    let (mut traced, _outcome) = crate::support::delivery(1, None, succeeded(1));
+    traced.trace = TraceContext::from_traceparent(caused).unwrap();
+    stage
+        .registry
+        .try_send(RegistryMsg::Deliver(vec![traced]))
+        .unwrap();
+    let written = stage.commit_step().await;
+    assert_eq!(written.trace.traceparent().as_deref(), Some(caused));
+
+    let _outcome = stage.deliver(2, succeeded(2));
+    let written = stage.commit_step().await;
+    assert_eq!(written.trace.traceparent().as_deref(), Some(ordered));
 }

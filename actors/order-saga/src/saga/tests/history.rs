@@ -2,8 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::world::{Charge, Happening, Payment, Reservation, World};
-use crate::saga::{OrderStatus, SagaState};
+use proptest::test_runner::{Config, TestRunner};
+
+use super::world::{Charge, Happening, Payment, Reservation, Rule, World};
+use crate::saga::{
+    CommitAnswer, Inputs, OrderStatus, Saga, SagaEvent, SagaState, SagaStep, Stepped, VoidAnswer,
+    step,
+};
 
 fn happening() -> impl Strategy<Value = Happening> {
     let replica = any::<bool>;
@@ -35,8 +40,8 @@ fn with_operators() -> impl Strategy<Value = Happening> {
 }
 
 /// After any history, when the faults end, the saga ends, and what it holds and owes fits its end.
-fn ends_well(stock_suffices: bool, history: Vec<Happening>) {
-    let mut world = World::new(stock_suffices);
+fn ends_well(rule: Rule, stock_suffices: bool, history: Vec<Happening>) {
+    let mut world = World::ruled_by(rule, stock_suffices);
     for happening in history {
         world.happen(happening);
     }
@@ -69,7 +74,7 @@ proptest! {
         stock_suffices in prop::bool::weighted(0.85),
         history in prop::collection::vec(happening(), 0..60),
     ) {
-        ends_well(stock_suffices, history);
+        ends_well(step, stock_suffices, history);
     }
 
     #[test]
@@ -77,7 +82,7 @@ proptest! {
         stock_suffices in prop::bool::weighted(0.85),
         history in prop::collection::vec(with_operators(), 0..60),
     ) {
-        ends_well(stock_suffices, history);
+        ends_well(step, stock_suffices, history);
     }
 
     /// Without faults between them, the same happenings lead two worlds to the same place: `step` has no hidden input.
@@ -138,4 +143,80 @@ fn a_cancel_that_loses_to_the_charge_gives_everything_back() {
     assert!(world.heal());
     assert_eq!(world.stored.status(), OrderStatus::Refunded);
     assert_eq!(world.reservation, Reservation::Released);
+}
+
+/// A rule as it must not be.
+fn without_waiting_for_unknown(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
+    match event {
+        SagaEvent::VoidAnswered(VoidAnswer::Unknown) => {
+            step(saga, &SagaEvent::VoidAnswered(VoidAnswer::Voided), inputs)
+        }
+        other => step(saga, other, inputs),
+    }
+}
+
+/// A rule as it must not be.
+fn with_a_compensation_that_gives_up(
+    saga: &Saga,
+    event: &SagaEvent,
+    inputs: &Inputs<'_>,
+) -> Stepped {
+    let released = SagaEvent::ReleaseAnswered(crate::saga::ReleaseAnswer::Released);
+    match (&saga.step, event) {
+        (SagaStep::Releasing { .. }, SagaEvent::DeadlinePassed) => step(saga, &released, inputs),
+        (_, other) => step(saga, other, inputs),
+    }
+}
+
+/// A rule as it must not be.
+fn with_a_refund_before_the_sale(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
+    let committed = SagaEvent::CommitAnswered(CommitAnswer::Committed);
+    match (&saga.step, event) {
+        (SagaStep::CommittingForRefund, SagaEvent::Unanswered(_) | SagaEvent::DeadlinePassed) => {
+            step(saga, &committed, inputs)
+        }
+        (_, other) => step(saga, other, inputs),
+    }
+}
+
+/// A rule as it must not be.
+fn with_duplicates_applied_again(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
+    let again = Saga {
+        step: SagaStep::AwaitingPayment,
+        ..saga.clone()
+    };
+    match (&saga.step, event) {
+        (SagaStep::Completed, SagaEvent::PaymentSucceeded { .. }) => step(&again, event, inputs),
+        (_, other) => step(saga, other, inputs),
+    }
+}
+
+#[test]
+fn histories_find_planted_wrong_rules() {
+    let rules: [(&str, Rule); 4] = [
+        ("unknown taken for voided", without_waiting_for_unknown),
+        ("giving up", with_a_compensation_that_gives_up),
+        ("refund before the sale", with_a_refund_before_the_sale),
+        ("a duplicate applied again", with_duplicates_applied_again),
+    ];
+    for (name, rule) in rules {
+        let config = Config {
+            cases: 5_000,
+            failure_persistence: None,
+            max_shrink_iters: 0,
+            ..Config::default()
+        };
+        let found = TestRunner::new_with_rng(config, deterministic()).run(
+            &prop::collection::vec(happening(), 0..60),
+            |history| {
+                ends_well(rule, true, history);
+                Ok(())
+            },
+        );
+        assert!(found.is_err(), "nobody noticed: {name}");
+    }
+}
+
+fn deterministic() -> proptest::test_runner::TestRng {
+    proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha)
 }

@@ -61,7 +61,11 @@ pub(super) struct World {
     /// Sent is deliverable any number of times, or never.
     bus: Vec<SagaEvent>,
     limits: SagaLimits,
+    rule: Rule,
 }
+
+/// What decides: `step`, or a wrong copy of it that a test must find.
+pub(super) type Rule = fn(&Saga, &SagaEvent, &Inputs<'_>) -> Stepped;
 
 /// One thing that happens; numbers pick among what is possible.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +104,10 @@ pub(super) enum Charge {
 
 impl World {
     pub(super) fn new(stock_suffices: bool) -> Self {
+        Self::ruled_by(step, stock_suffices)
+    }
+
+    pub(super) fn ruled_by(rule: Rule, stock_suffices: bool) -> Self {
         let limits = SagaLimits {
             reserve_deadlines_max: 2,
             payment_deadlines_max: 2,
@@ -120,6 +128,7 @@ impl World {
             stock_suffices,
             bus: vec![],
             limits,
+            rule,
         }
     }
 
@@ -196,7 +205,7 @@ impl World {
                 limits: &self.limits,
                 jitter: 0.5,
             };
-            match step(&cache, event, &inputs) {
+            match (self.rule)(&cache, event, &inputs) {
                 Stepped::Next(next) if cache.version == self.stored.version => {
                     assert_eq!(next.saga.version, cache.version.next());
                     for effect in &next.durable {
