@@ -7,10 +7,10 @@
 //! that it found.
 
 use order_saga::Order;
-use order_saga::saga::SagaEvent;
+use order_saga::saga::{SagaEvent, VoidAnswer};
 use payment::{
-    AttemptOutcome, Base, Decision, Event, Found, Payment, PaymentEvent, PaymentState, Policy,
-    Refusal, RefundOutcome, RefundState, Wake, Work, decide, resume,
+    AttemptOutcome, Base, ChargeCall, Decision, Event, Found, Payment, PaymentEvent, PaymentState,
+    Policy, RefundOutcome, RefundState, Refusal, Wake, Work, decide, resume,
 };
 
 use crate::bugs::Bug;
@@ -104,14 +104,13 @@ pub(crate) struct Row {
 /// All of it, for one order.
 pub(crate) struct Payments {
     rows: Vec<Row>,
-    happenings: Vec<Happening>,
+    columns: usize,
     /// By row (the last for no row) and happening.
     applied: Vec<Applied>,
-    /// Answers to Request, Void and Refund by row, then the answers to refused ones.
+    /// Answers to Request, Void and Refund by row, then without a row, then the answers to refused ones.
     answers: Vec<[Option<SagaEvent>; 3]>,
-    pub(crate) attempts_max: u8,
-    pub(crate) refund_attempts_max: u8,
-    pub(crate) look_ups_max: u8,
+    attempts_max: u8,
+    look_ups_max: u8,
 }
 
 /// The version of the numbered rows does not matter.
@@ -150,32 +149,60 @@ impl Payments {
             done += 1;
         }
         applied.extend(nothing);
-        let answers = numbers.rows.iter().map(|row| Some(&row.payment));
-        let answers = answers
-            .chain([None])
-            .map(|row| {
-                [
-                    Some(glue::request_answer(row)),
-                    glue::void_answer(row),
-                    glue::refund_answer(row),
-                ]
-            })
-            .collect();
-        Self {
+        let all_answers = |row: Option<&Payment>| {
+            [
+                Some(glue::request_answer(row)),
+                glue::void_answer(row),
+                glue::refund_answer(row),
+            ]
+        };
+        let rows = numbers
+            .rows
+            .iter()
+            .map(|row| all_answers(Some(&row.payment)));
+        let mut answers: Vec<_> = rows.collect();
+        // Only a planted bug leaves no row behind a command that was not refused.
+        let voided = SagaEvent::VoidAnswered(VoidAnswer::Voided);
+        answers.push([None, Some(voided), None]);
+        answers.push(all_answers(None));
+        let tables = Self {
             rows: numbers.rows,
-            happenings,
+            columns: happenings.len(),
             applied,
             answers,
             attempts_max,
-            refund_attempts_max,
             look_ups_max,
+        };
+        for (column, happening) in happenings.iter().enumerate() {
+            assert_eq!(tables.column(*happening), column, "{happening:?}");
         }
+        tables
     }
 
     pub(crate) fn apply(&self, row: RowId, happening: Happening) -> Applied {
-        let column = self.happenings.iter().position(|known| *known == happening);
-        let column = column.unwrap_or_else(|| panic!("{happening:?} is out of bounds"));
-        self.applied[self.line(row) * self.happenings.len() + column]
+        self.applied[self.line(row) * self.columns + self.column(happening)]
+    }
+
+    /// Where a happening stands in the list that [`happenings`] makes.
+    fn column(&self, happening: Happening) -> usize {
+        let per_attempt = 6 + usize::from(self.look_ups_max);
+        let attempt = |attempt: u8| 5 + (usize::from(attempt) - 1) * per_attempt;
+        let refund = |refund: u8| attempt(self.attempts_max + 1) + (usize::from(refund) - 1) * 2;
+        match happening {
+            Happening::Request => 0,
+            Happening::Void => 1,
+            Happening::Refund => 2,
+            Happening::AttemptStarted => 3,
+            Happening::RefundStarted => 4,
+            Happening::Captured(n) => attempt(n),
+            Happening::Declined(n) => attempt(n) + 1,
+            Happening::NotCharged(n) => attempt(n) + 2,
+            Happening::Unanswered(n) => attempt(n) + 3,
+            Happening::FoundCharged(n) => attempt(n) + 4,
+            Happening::FoundNothing(n, look_up) => attempt(n) + 5 + usize::from(look_up),
+            Happening::Refunded(n) => refund(n),
+            Happening::RefundRefused(n) => refund(n) + 1,
+        }
     }
 
     pub(crate) fn row(&self, row: RowId) -> Option<&Row> {
@@ -200,7 +227,7 @@ impl Payments {
             _ => return None,
         };
         let line = if refused {
-            self.rows.len()
+            self.rows.len() + 1
         } else {
             self.line(row)
         };
@@ -262,6 +289,9 @@ impl Numbers<'_> {
             payment.refund_attempt = 0;
             wake = false;
         }
+        // One key for all charges of an order: the provider takes the money once. Each refund attempt has its own.
+        assert_eq!(ChargeCall::from(&payment.request).payment_id, payment.id());
+        assert_ne!(payment.refund_id(1), payment.refund_id(2));
         payment.version = VERSION;
         payment.refund_tries = payment.refund_tries.min(1);
         let work = resume(&payment, self.policy);
@@ -340,9 +370,7 @@ fn event(order: &Order, happening: Happening) -> Event {
         Happening::NotCharged(attempt) => ended(attempt, AttemptOutcome::NotCharged),
         Happening::Unanswered(attempt) => ended(attempt, AttemptOutcome::Unknown),
         Happening::FoundCharged(attempt) => looked_up(attempt, 0, Found::Charged),
-        Happening::FoundNothing(attempt, look_up) => {
-            looked_up(attempt, look_up, Found::NotCharged)
-        }
+        Happening::FoundNothing(attempt, look_up) => looked_up(attempt, look_up, Found::NotCharged),
         Happening::RefundStarted => Event::RefundStarted,
         Happening::Refunded(attempt) => refund_ended(attempt, RefundOutcome::Refunded),
         Happening::RefundRefused(attempt) => {

@@ -120,8 +120,6 @@ pub(crate) struct Face {
     pub(crate) goods: Option<Goods>,
     /// Commands that a saga here, or before here, may have sent.
     pub(crate) may_have_sent: u8,
-    /// What `resume` names.
-    pub(crate) resumes: u8,
 }
 
 /// Events that are not answers.
@@ -159,7 +157,13 @@ impl Sagas {
         while let Some(saga) = numbers.sagas.get(done).cloned() {
             for event in &events {
                 let reaction = match step(&saga, event, &inputs) {
-                    Stepped::Next(next) => Reaction::Next(numbers.transition(&saga, &next)),
+                    Stepped::Next(next) => {
+                        if *event == SagaEvent::DeadlinePassed {
+                            // What a claim asks is what a crash makes the stored saga ask again.
+                            assert_eq!(commands(&next.volatile), commands(&resume(&next.saga)));
+                        }
+                        Reaction::Next(numbers.transition(&saga, &next))
+                    }
                     Stepped::Ignore(why) => Reaction::Ignore(why),
                     Stepped::Illegal => Reaction::Illegal,
                 };
@@ -239,12 +243,14 @@ impl Sagas {
             .map(|saga| {
                 let saga = SagaId::try_from(saga).unwrap();
                 let ignores = (0..self.events.len())
-                    .map(|event| match self.react(saga, u8::try_from(event).unwrap()) {
-                        // To a customer, "it holds already" is a promise; the other reasons change nothing anywhere.
-                        Reaction::Ignore(Ignored::AlreadyHolds) => Some(Ignored::AlreadyHolds),
-                        Reaction::Ignore(_) => Some(Ignored::Superseded),
-                        Reaction::Next(_) | Reaction::Illegal => None,
-                    })
+                    .map(
+                        |event| match self.react(saga, u8::try_from(event).unwrap()) {
+                            // To a customer, "it holds already" is a promise; the other reasons change nothing anywhere.
+                            Reaction::Ignore(Ignored::AlreadyHolds) => Some(Ignored::AlreadyHolds),
+                            Reaction::Ignore(_) => Some(Ignored::Superseded),
+                            Reaction::Next(_) | Reaction::Illegal => None,
+                        },
+                    )
                     .collect();
                 if each_its_own {
                     saga
@@ -409,7 +415,6 @@ fn face(saga: &Saga) -> Face {
         completed: saga.step == SagaStep::Completed,
         goods,
         may_have_sent: may_have_sent(at),
-        resumes: commands(&resume(saga)),
     }
 }
 
