@@ -20,6 +20,13 @@ pub const REDELIVERY: Backoff = Backoff {
     cap: Duration::from_secs(30),
 };
 
+/// Pause of a suspect while another one is in hand. Constant, unlike [`REDELIVERY`]: a whole batch may be under suspicion, and
+/// all but one of it are innocent and should have their turn soon.
+pub const ANOTHER_TURN: Backoff = Backoff {
+    base: Duration::from_millis(400),
+    cap: Duration::from_millis(400),
+};
+
 /// A reason longer than this is cut off: it comes from the handler and goes into a row.
 pub const REASON_BYTES_MAX: usize = 1_024;
 

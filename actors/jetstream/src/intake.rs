@@ -42,7 +42,8 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
             }
             // Another suspect is in hand: this one comes again in a moment.
             (Arrival::HandOver { alone: true }, Ok(_)) => {
-                let pause = disposition::pause(raw.delivered, rand::random());
+                self.status.postponed += 1;
+                let pause = disposition::ANOTHER_TURN.jittered(0);
                 self.deliveries
                     .spawn(async move { message.tell(AckKind::Nak(Some(pause))).await });
             }

@@ -493,6 +493,21 @@ async fn an_event_that_kills_its_handler_is_found_out_and_its_neighbours_are_not
         consumer.next().await,
     ];
     drop(crowd);
+    consumer
+        .until("all four were lost", |status| status.postponed >= 4)
+        .await;
+    // While one suspect is in hand the three others are sent back, each at least once.
+    let alone = consumer.batches.next().await;
+    consumer
+        .until("the others came and went", |status| {
+            status.postponed >= 4 + 3
+        })
+        .await;
+    assert_eq!(consumer.status().await.in_hand, 1);
+    assert!(consumer.batches.try_next().is_none());
+    for Incoming { reply, .. } in alone {
+        reply.send(Outcome::RetryLater);
+    }
     let mut deliveries = HashMap::new();
     for _ in 0..5 {
         let batch = consumer.batches.next().await;
