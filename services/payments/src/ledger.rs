@@ -73,7 +73,7 @@ impl LedgerStore {
             .client()
             .await
             .map_err(|lost| BatchError::Unknown(lost.reason))?;
-        let mut query = find_payments();
+        let query = find_payments();
         let found = Database::bounded(query.bind(client, &ids, &orders).all()).await;
         drop(query);
         found.map_err(|trouble| BatchError::Unknown(self.database.judge(&trouble).text))
@@ -189,3 +189,6 @@ fn judge_lost(entry: &Recorded, found: &[PaymentRow]) -> Verdict<LedgerAnswer> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,12 +183,12 @@ pub(crate) enum Call {
 }
 
 #[derive(Clone)]
-pub(crate) struct Provider(mpsc::UnboundedSender<Call>);
+pub(crate) struct Provider(mpsc::Sender<Call>);
 
 impl PaymentProvider for Provider {
     async fn charge(&self, call: ChargeCall) -> AttemptOutcome {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Call::Charge(call, answer)).ok();
+        self.0.send(Call::Charge(call, answer)).await.ok();
         answered
             .await
             .expect("a dropped answer is a panic of the call")
@@ -196,7 +196,7 @@ impl PaymentProvider for Provider {
 
     async fn look_up(&self, _: PaymentId) -> Result<Found, ProviderUnavailable> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Call::LookUp(answer)).ok();
+        self.0.send(Call::LookUp(answer)).await.ok();
         answered
             .await
             .expect("a dropped answer is a panic of the call")
@@ -204,7 +204,7 @@ impl PaymentProvider for Provider {
 
     async fn refund(&self, call: RefundCall) -> RefundOutcome {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Call::Refund(call, answer)).ok();
+        self.0.send(Call::Refund(call, answer)).await.ok();
         answered
             .await
             .expect("a dropped answer is a panic of the call")
@@ -212,7 +212,7 @@ impl PaymentProvider for Provider {
 }
 
 /// The calls that arrive at the provider.
-pub(crate) struct Calls(mpsc::UnboundedReceiver<Call>);
+pub(crate) struct Calls(mpsc::Receiver<Call>);
 
 impl Calls {
     pub(crate) async fn next(&mut self) -> Call {
@@ -297,7 +297,7 @@ pub(crate) async fn world() -> (Replica, Books, Calls) {
 }
 
 pub(crate) fn provider() -> (Provider, Calls) {
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::channel(1_024);
     (Provider(sender), Calls(receiver))
 }
 
