@@ -103,17 +103,19 @@ async fn a_poison_event_becomes_a_dead_letter_and_its_neighbours_go_on() {
     let world = World::start().await;
     let client = async_nats::connect(world.stack.nats.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
-    let mut version = async_nats::HeaderMap::new();
-    version.insert(headers::EVENT_ID, "0190d2f0-0000-7000-8000-00000000dead");
-    version.insert(headers::SCHEMA_VERSION, "1");
-    version.insert(headers::AGGREGATE_SEQ, "1");
-    let mut unknown = version.clone();
-    unknown.insert(headers::SCHEMA_VERSION, "999");
+    // A letter is kept once per event id, so each has its own.
+    let envelope = |number: u32, schema_version: &str| {
+        let mut envelope = async_nats::HeaderMap::new();
+        envelope.insert(headers::EVENT_ID, format!("0190d2f0-0000-7000-8000-{number:012}"));
+        envelope.insert(headers::SCHEMA_VERSION, schema_version);
+        envelope.insert(headers::AGGREGATE_SEQ, "1");
+        envelope
+    };
     for (subject, headers) in [
-        (subjects::ORDERS_CREATED, version.clone()),
-        (subjects::ORDERS_CREATED, unknown),
+        (subjects::ORDERS_CREATED, envelope(1, "1")),
+        (subjects::ORDERS_CREATED, envelope(2, "999")),
         (subjects::ORDERS_CREATED, async_nats::HeaderMap::new()),
-        (subjects::PAYMENTS_SUCCEEDED, version),
+        (subjects::PAYMENTS_SUCCEEDED, envelope(3, "1")),
     ] {
         let garbage = b"\xff\xff not a protobuf".to_vec();
         let sent = jetstream.publish_with_headers(subject, headers, garbage.into());
