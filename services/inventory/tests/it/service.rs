@@ -21,6 +21,8 @@ use uuid::Uuid;
 
 use crate::support::*;
 
+type Stock = InventoryServiceClient<Channel>;
+
 fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
@@ -66,8 +68,54 @@ async fn the_tree_runs_as_it_is_drawn() {
     service.stop().await;
 }
 
+async fn reserve_all(client: &mut Stock, items: Vec<ReserveItem>) -> Vec<reserve_result::Outcome> {
+    let results = client
+        .reserve(ReserveRequest { items })
+        .await
+        .unwrap()
+        .into_inner()
+        .results;
+    results
+        .into_iter()
+        .map(|result| result.outcome.unwrap())
+        .collect()
+}
+
+async fn commit_all(client: &mut Stock, numbers: &[u128]) -> Vec<commit_result::Outcome> {
+    let item = |n: &u128| CommitItem {
+        reservation_id: uuid(*n),
+        order_id: i64::try_from(*n).unwrap(),
+        traceparent: String::new(),
+    };
+    let request = CommitRequest {
+        items: numbers.iter().map(item).collect(),
+    };
+    let results = client.commit(request).await.unwrap().into_inner().results;
+    results
+        .into_iter()
+        .map(|result| result.outcome.unwrap())
+        .collect()
+}
+
+async fn release_all(client: &mut Stock, numbers: &[u128]) -> Vec<release_result::Outcome> {
+    let item = |n: &u128| ReleaseItem {
+        reservation_id: uuid(*n),
+        release_id: uuid(*n | 1 << 64),
+        order_id: i64::try_from(*n).unwrap(),
+        traceparent: String::new(),
+    };
+    let request = ReleaseRequest {
+        items: numbers.iter().map(item).collect(),
+    };
+    let results = client.release(request).await.unwrap().into_inner().results;
+    results
+        .into_iter()
+        .map(|result| result.outcome.unwrap())
+        .collect()
+}
+
 #[tokio::test]
-async fn every_item_gets_its_own_answer() {
+async fn every_reserve_item_gets_its_own_answer() {
     let bench = Bench::start().await;
     bench.product("A", 250, "EUR", 10).await;
     let service = Service::start(config(&bench)).await.unwrap();
@@ -89,16 +137,8 @@ async fn every_item_gets_its_own_answer() {
         broken,
         foreign,
     ];
-    let results = client
-        .reserve(ReserveRequest { items })
-        .await
-        .unwrap()
-        .into_inner()
-        .results;
-    let outcomes: Vec<_> = results
-        .into_iter()
-        .map(|result| result.outcome.unwrap())
-        .collect();
+    let outcomes = reserve_all(&mut client, items).await;
+
     let reserve_result::Outcome::Held(held) = &outcomes[0] else {
         panic!("{:?}", outcomes[0])
     };
@@ -122,70 +162,51 @@ async fn every_item_gets_its_own_answer() {
         };
         assert_eq!(Code::from(error.code), Code::InvalidArgument);
     }
+    bench.assert_books_balance().await;
+    service.stop().await;
+}
 
-    let commit_item = |n| CommitItem {
-        reservation_id: uuid(n),
-        order_id: i64::try_from(n).unwrap(),
-        traceparent: String::new(),
-    };
-    let committed = client
-        .commit(CommitRequest {
-            items: vec![commit_item(1), commit_item(2), commit_item(99)],
-        })
-        .await;
-    let outcomes: Vec<_> = committed
-        .unwrap()
-        .into_inner()
-        .results
-        .into_iter()
-        .map(|result| result.outcome.unwrap())
-        .collect();
+#[tokio::test]
+async fn every_commit_and_release_item_tells_the_state_afterwards() {
+    let bench = Bench::start().await;
+    bench.product("A", 250, "EUR", 10).await;
+    let service = Service::start(config(&bench)).await.unwrap();
+    let mut client = InventoryServiceClient::new(channel(&service).await);
+    reserve_all(&mut client, vec![item(1, "A", 2), item(2, "A", 20)]).await;
+
+    let committed = commit_all(&mut client, &[1, 2, 99]).await;
     let state = |state: ReservationState| commit_result::Outcome::State(state.into());
-    assert_eq!(outcomes[0], state(ReservationState::Committed));
-    assert_eq!(outcomes[1], state(ReservationState::Refused));
+    assert_eq!(
+        committed[..2],
+        [
+            state(ReservationState::Committed),
+            state(ReservationState::Refused)
+        ]
+    );
     assert!(
-        matches!(&outcomes[2], commit_result::Outcome::Error(error) if Code::from(error.code) == Code::NotFound)
+        matches!(&committed[2], commit_result::Outcome::Error(error) if Code::from(error.code) == Code::NotFound)
     );
 
-    let release_item = |n| ReleaseItem {
-        reservation_id: uuid(n),
-        release_id: uuid(n | 1 << 64),
-        order_id: i64::try_from(n).unwrap(),
-        traceparent: String::new(),
-    };
-    let released = client
-        .release(ReleaseRequest {
-            items: vec![release_item(1), release_item(2), release_item(50)],
-        })
-        .await;
-    let outcomes: Vec<_> = released
-        .unwrap()
-        .into_inner()
-        .results
-        .into_iter()
-        .map(|result| result.outcome.unwrap())
-        .collect();
+    let released = release_all(&mut client, &[1, 2, 50]).await;
     let state = |state: ReservationState| release_result::Outcome::State(state.into());
     assert_eq!(
-        outcomes[0],
+        released[0],
         state(ReservationState::Committed),
         "sold goods are not released"
     );
-    assert_eq!(outcomes[1], state(ReservationState::Refused));
+    assert_eq!(released[1], state(ReservationState::Refused));
     assert_eq!(
-        outcomes[2],
+        released[2],
         state(ReservationState::Released),
         "a tombstone"
     );
-    let late = client
-        .reserve(ReserveRequest {
-            items: vec![item(50, "A", 1)],
-        })
-        .await
-        .unwrap()
-        .into_inner();
-    let ended = reserve_result::Outcome::Ended(ReservationState::Released.into());
-    assert_eq!(late.results[0].outcome, Some(ended));
+    let late = reserve_all(&mut client, vec![item(50, "A", 1)]).await;
+    assert_eq!(
+        late,
+        [reserve_result::Outcome::Ended(
+            ReservationState::Released.into()
+        )]
+    );
     bench.assert_books_balance().await;
     service.stop().await;
 }
