@@ -78,6 +78,8 @@ async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let limits = config.limits;
+    // As bound: port 0 asks the system for any.
+    let addr = listener.local_addr().unwrap_or(config.http_addr);
     let readiness = Readiness::new();
     let draining = CancellationToken::new();
     let mailboxes = tree::Mailboxes::new(&limits);
@@ -107,7 +109,7 @@ async fn serve(
         let running = view.all_running();
         async move { running }
     });
-    info!(addr = %config.http_addr, "gateway is up");
+    info!(addr = %addr, "gateway is up");
 
     let gave_up = tokio::select! {
         () = shutdown.cancelled() => None,

@@ -38,6 +38,9 @@ const RUST_LOG: &str = "RUST_LOG";
 const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
 
+/// What is logged unless `RUST_LOG` says otherwise. ractor's spans would only repeat what ours say.
+const LOG_FILTER: &str = "info,ractor=warn";
+
 /// Every `SHOPAPI_` variable of every command.
 const KNOWN: [&str; 19] = [
     MODE,
@@ -228,7 +231,7 @@ fn telemetry(env: &mut Env, service_name: &'static str) -> Option<Telemetry> {
     Some(Telemetry {
         service_name,
         log_format,
-        log_filter: env.text(RUST_LOG).unwrap_or("info").to_owned(),
+        log_filter: env.text(RUST_LOG).unwrap_or(LOG_FILTER).to_owned(),
         otlp_endpoint: env.text(OTLP_ENDPOINT).map(str::to_owned),
         sample_ratio,
     })

@@ -125,6 +125,13 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+impl From<shopapi_telemetry::Error> for Failure {
+    fn from(error: shopapi_telemetry::Error) -> Self {
+        // Each of them names its variable.
+        Self::Configuration(env::Problems(vec![error.to_string()]))
+    }
+}
+
 async fn run(command: Command, environment: std::env::VarsOs) -> Result<(), Failure> {
     let env = env::Env::new(environment);
     match command {

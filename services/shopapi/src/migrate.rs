@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use shopapi_postgres::PgConfig;
 use shopapi_postgres::migrate::{self, MigrateError, Report, Schema};
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ pub(crate) async fn run(
     telemetry: &shopapi_telemetry::Config,
     databases: Vec<(Schema, PgConfig)>,
 ) -> Result<(), Failure> {
-    let running = shopapi_telemetry::init(telemetry).context("logging cannot be set up")?;
+    let running = shopapi_telemetry::init(telemetry)?;
     let mut failed = 0_usize;
     for (schema, config) in &databases {
         match patiently(config, *schema).await {

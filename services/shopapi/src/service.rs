@@ -24,7 +24,7 @@ where
     Ended: Future<Output = Result<(), Error>>,
     Error: std::error::Error + Send + Sync + 'static,
 {
-    let running = shopapi_telemetry::init(telemetry).context("logging cannot be set up")?;
+    let running = shopapi_telemetry::init(telemetry)?;
     let outcome = until_told(start).await;
     if let Err(error) = &outcome {
         error!(error = format!("{error:#}"), "service ended");

@@ -174,7 +174,7 @@ pub(crate) struct TimelineEntry {
     pub(crate) version: i64,
     pub(crate) status: OrderStatus,
     /// The step of the order's saga, finer than the status.
-    #[schema(example = "AwaitingPayment")]
+    #[schema(example = "awaiting_payment")]
     pub(crate) saga_step: String,
     #[schema(example = "RUNNING")]
     pub(crate) saga_state: String,

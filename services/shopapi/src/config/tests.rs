@@ -44,7 +44,7 @@ fn the_least_configuration_is_enough_and_listens_on_loopback() {
     assert_eq!(config.http_addr.to_string(), "127.0.0.1:8080");
     assert_eq!(
         (telemetry.service_name, telemetry.log_filter.as_str()),
-        ("gateway", "info")
+        ("gateway", LOG_FILTER)
     );
     assert!(telemetry.otlp_endpoint.is_none());
 
