@@ -41,3 +41,4 @@ mod wire;
 pub use config::{Config, Limits};
 pub use journal::SqlJournal;
 pub use service::{RunError, Service, run};
+pub use store::OrderStore;

@@ -38,7 +38,7 @@ pub(crate) async fn settle_plans(client: &Client) -> Result<(), tokio_postgres::
 
 /// The reads. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct OrderStore(Arc<Inner>);
+pub struct OrderStore(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -51,7 +51,9 @@ struct Inner {
 pub(crate) type Read<T> = Result<Result<T, tokio_postgres::Error>, tokio::time::error::Elapsed>;
 
 impl OrderStore {
-    pub(crate) fn new(pool: ReadPool, deadline: Duration) -> Self {
+    /// Reads over `pool`, each within `deadline`.
+    #[must_use]
+    pub fn new(pool: ReadPool, deadline: Duration) -> Self {
         Self(Arc::new(Inner {
             pool,
             deadline,
