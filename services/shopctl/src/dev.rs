@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use devstack::{
-    DEMO_USERS, Durability, PortMap, Restart, SERVICES, Silent, Stack, StackOptions, StateDir,
-};
+use devstack::{DEMO_USERS, Durability, PortMap, Restart, SERVICES, Stack, StackOptions, StateDir};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::catalogue::{put_on_offer, small};
@@ -230,12 +228,4 @@ pub async fn private_stack(
     };
     let stack = Stack::start(state, options, ui).await?;
     Ok((stack, leases))
-}
-
-/// Stops a private stack quietly.
-///
-/// # Errors
-/// When a server's end cannot be observed.
-pub async fn stop_private(mut stack: Stack) -> Result<()> {
-    Ok(stack.stop(&Silent).await?)
 }

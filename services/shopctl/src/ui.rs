@@ -90,6 +90,13 @@ impl Ui {
         print_line(&text.to_string());
     }
 
+    /// Shows what is under way where a spinner can, and nothing elsewhere.
+    pub fn busy(&self, text: &str) {
+        if self.terminal {
+            self.step(text);
+        }
+    }
+
     /// Prints a line of a service's log without disturbing the spinner.
     pub fn log_line(&self, name: &str, text: &str) {
         let style = match name {

@@ -3,7 +3,8 @@
 //! A premise that does not apply is [`Finding::NotApplicable`], so that the count beside an invariant says how many
 //! rows were really held against it.
 
-use super::books::{OrderCase, PaymentRow, StockRow};
+use super::books::{OrderCase, StockRow};
+use super::checks;
 
 /// What an invariant says about one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +17,6 @@ pub enum Finding {
     Violated(String),
 }
 
-use Finding::{Holds, NotApplicable, Violated};
-
 /// A named invariant over rows of one kind.
 #[derive(Clone, Copy)]
 pub struct Invariant<Row> {
@@ -29,20 +28,17 @@ pub struct Invariant<Row> {
     pub check: fn(&Row) -> Finding,
 }
 
-/// An order that nobody looked after for this long will not end by itself.
-pub const OVERDUE_SECS_MAX: f64 = 60.0;
-
 /// Over each stock row.
 pub const STOCK: [Invariant<StockRow>; 2] = [
     Invariant {
         name: "stock-on-hand",
         about: "on_hand = initial + adjustments − sold",
-        check: stock_on_hand,
+        check: checks::stock_on_hand,
     },
     Invariant {
         name: "stock-reserved",
         about: "reserved = what is held",
-        check: stock_reserved,
+        check: checks::stock_reserved,
     },
 ];
 
@@ -51,319 +47,61 @@ pub const ORDERS: [Invariant<OrderCase>; 12] = [
     Invariant {
         name: "known-order",
         about: "a reservation, payment or charge belongs to an accepted order",
-        check: known_order,
+        check: checks::known_order,
     },
     Invariant {
         name: "one-reservation",
         about: "an order has at most one reservation",
-        check: one_reservation,
+        check: checks::one_reservation,
     },
     Invariant {
         name: "one-capture",
         about: "an order is captured at most once",
-        check: one_capture,
+        check: checks::one_capture,
     },
     Invariant {
         name: "same-price",
         about: "order, reservation and payment agree on the total",
-        check: same_price,
+        check: checks::same_price,
     },
     Invariant {
         name: "paid-and-completed",
         about: "PAID and completed: captured, sold, not refunded",
-        check: paid_and_completed,
+        check: checks::paid_and_completed,
     },
     Invariant {
         name: "captured-and-sold",
         about: "captured and sold: PAID, REFUND_PENDING or REFUNDED",
-        check: captured_and_sold,
+        check: checks::captured_and_sold,
     },
     Invariant {
         name: "refunded",
         about: "REFUNDED: all the money went back and nothing is held",
-        check: refunded,
+        check: checks::refunded,
     },
     Invariant {
         name: "ended-without-trace",
         about: "CANCELLED or REJECTED: no goods and no net money",
-        check: ended_without_trace,
+        check: checks::ended_without_trace,
     },
     Invariant {
         name: "released-once",
         about: "a released reservation has exactly one release",
-        check: released_once,
+        check: checks::released_once,
     },
     Invariant {
         name: "timeline-complete",
         about: "the timeline has every version of the order",
-        check: timeline_complete,
+        check: checks::timeline_complete,
     },
     Invariant {
         name: "orders-end",
         about: "no open order is overdue by more than 60 s",
-        check: orders_end,
+        check: checks::orders_end,
     },
     Invariant {
         name: "provider-ledger",
         about: "the provider's ledger says the same about charges and refunds",
-        check: provider_ledger,
+        check: checks::provider_ledger,
     },
 ];
-
-fn verdict(holds: bool, violated: impl FnOnce() -> String) -> Finding {
-    if holds { Holds } else { Violated(violated()) }
-}
-
-fn stock_on_hand(row: &StockRow) -> Finding {
-    let should = row.initial + row.adjusted - row.committed;
-    verdict(row.on_hand == should, || {
-        format!(
-            "on_hand is {}, but {} initial + {} adjusted − {} sold = {should}",
-            row.on_hand, row.initial, row.adjusted, row.committed
-        )
-    })
-}
-
-fn stock_reserved(row: &StockRow) -> Finding {
-    verdict(row.reserved == row.held, || {
-        format!(
-            "reserved is {}, but HELD reservations hold {}",
-            row.reserved, row.held
-        )
-    })
-}
-
-fn known_order(case: &OrderCase) -> Finding {
-    if case.reservations.is_empty() && case.payment.is_none() && case.charges.is_empty() {
-        return NotApplicable;
-    }
-    verdict(case.order.is_some(), || {
-        format!(
-            "ordersdb does not know it, but there are {} reservations, {} payments, {} charges",
-            case.reservations.len(),
-            usize::from(case.payment.is_some()),
-            case.charges.len()
-        )
-    })
-}
-
-fn one_reservation(case: &OrderCase) -> Finding {
-    match case.reservations.len() {
-        0 => NotApplicable,
-        1 => Holds,
-        more => Violated(format!("it has {more} reservations")),
-    }
-}
-
-fn one_capture(case: &OrderCase) -> Finding {
-    let ours = case.payment.as_ref().map_or(0, |payment| payment.captures);
-    let theirs = case
-        .charges
-        .iter()
-        .filter(|charge| charge.is_captured())
-        .count();
-    if ours == 0 && theirs == 0 {
-        return NotApplicable;
-    }
-    verdict(ours <= 1 && theirs <= 1, || {
-        format!("captured {ours} times by our books, {theirs} times by the provider's")
-    })
-}
-
-fn same_price(case: &OrderCase) -> Finding {
-    let order = case
-        .order
-        .as_ref()
-        .and_then(|order| order.total_cents.zip(order.currency.clone()));
-    let reservations = case
-        .reservations
-        .iter()
-        .filter_map(|reservation| reservation.total_cents.zip(reservation.currency.clone()));
-    let payment = case
-        .payment
-        .as_ref()
-        .map(|payment| (payment.amount_cents, payment.currency.clone()));
-    let mut prices: Vec<(i64, String)> = order
-        .into_iter()
-        .chain(reservations)
-        .chain(payment)
-        .collect();
-    if prices.len() < 2 {
-        return NotApplicable;
-    }
-    prices.dedup();
-    verdict(prices.len() == 1, || {
-        format!("order, reservation, payment say {prices:?}")
-    })
-}
-
-fn paid_and_completed(case: &OrderCase) -> Finding {
-    let Some(order) = &case.order else {
-        return NotApplicable;
-    };
-    if order.status != "PAID" || order.saga_state != "COMPLETED" {
-        return NotApplicable;
-    }
-    let payment = case.payment.as_ref();
-    let captured = payment.is_some_and(|payment| payment.state == "CAPTURED");
-    let refunded = payment.is_some_and(|payment| payment.refund_state != "NONE");
-    let sold = case.has_reservation("COMMITTED");
-    verdict(captured && sold && !refunded, || {
-        format!(
-            "payment {}, refund {}, reservation {}",
-            payment.map_or("missing", |payment| payment.state.as_str()),
-            payment.map_or("missing", |payment| payment.refund_state.as_str()),
-            case.reservations
-                .first()
-                .map_or("missing", |reservation| reservation.state.as_str())
-        )
-    })
-}
-
-fn captured_and_sold(case: &OrderCase) -> Finding {
-    let captured = case
-        .payment
-        .as_ref()
-        .is_some_and(|payment| payment.state == "CAPTURED");
-    if !captured || !case.has_reservation("COMMITTED") {
-        return NotApplicable;
-    }
-    verdict(
-        ["PAID", "REFUND_PENDING", "REFUNDED"].contains(&case.status()),
-        || format!("the order is {}", case.status()),
-    )
-}
-
-fn refunded(case: &OrderCase) -> Finding {
-    if case.status() != "REFUNDED" {
-        return NotApplicable;
-    }
-    let square = case
-        .payment
-        .as_ref()
-        .is_some_and(|payment| payment.is_captured() && payment.net_cents() == 0);
-    verdict(square && !case.has_reservation("HELD"), || {
-        format!(
-            "captured − refunded is {:?} cents, goods held: {}",
-            case.payment.as_ref().map(PaymentRow::net_cents),
-            case.has_reservation("HELD")
-        )
-    })
-}
-
-fn ended_without_trace(case: &OrderCase) -> Finding {
-    let stuck = case
-        .order
-        .as_ref()
-        .is_some_and(super::books::OrderRow::is_stuck);
-    if stuck || !["CANCELLED", "REJECTED"].contains(&case.status()) {
-        return NotApplicable;
-    }
-    if case.has_reservation("HELD") || case.has_reservation("COMMITTED") {
-        return Violated("its reservation still has goods".to_owned());
-    }
-    let Some(payment) = &case.payment else {
-        return Holds;
-    };
-    // Money that came late is on its way back, or owed: both are listed.
-    let on_its_way = payment.late_capture && payment.refund_state != "REFUNDED";
-    verdict(on_its_way || payment.net_cents() == 0, || {
-        format!(
-            "payment {}: {} cents are with us",
-            payment.state,
-            payment.net_cents()
-        )
-    })
-}
-
-fn released_once(case: &OrderCase) -> Finding {
-    let mut applies = false;
-    for reservation in &case.reservations {
-        let should = i64::from(reservation.state == "RELEASED");
-        applies |= should > 0 || reservation.releases > 0;
-        if reservation.releases != should {
-            return Violated(format!(
-                "it is {} with {} releases",
-                reservation.state, reservation.releases
-            ));
-        }
-    }
-    if applies { Holds } else { NotApplicable }
-}
-
-fn timeline_complete(case: &OrderCase) -> Finding {
-    let Some(order) = &case.order else {
-        return NotApplicable;
-    };
-    verdict(
-        order.timeline_rows == order.version && order.timeline_version == order.version,
-        || {
-            format!(
-                "version {}, but {} timeline rows up to version {}",
-                order.version, order.timeline_rows, order.timeline_version
-            )
-        },
-    )
-}
-
-fn orders_end(case: &OrderCase) -> Finding {
-    let Some(order) = case.order.as_ref().filter(|order| !order.is_at_rest()) else {
-        return NotApplicable;
-    };
-    let overdue = order.overdue_secs.unwrap_or(f64::INFINITY);
-    verdict(overdue <= OVERDUE_SECS_MAX, || {
-        format!(
-            "{} and overdue by {overdue:.0} s, {:.0} s old",
-            order.status, order.age_secs
-        )
-    })
-}
-
-/// What is known to be unlearnt yet is listed as unsettled, see `judge.rs`; it is no disagreement.
-fn provider_ledger(case: &OrderCase) -> Finding {
-    let Some(payment) = &case.payment else {
-        return match case.charges.len() {
-            0 => NotApplicable,
-            more => Violated(format!(
-                "{more} charges, but payments does not know the order"
-            )),
-        };
-    };
-    if let Some(charge) = case
-        .charges
-        .iter()
-        .find(|charge| charge.key != payment.payment_id)
-    {
-        return Violated(format!("a charge with the foreign key {}", charge.key));
-    }
-    let charge = case.charges.iter().find(|charge| charge.is_captured());
-    match (payment.is_captured(), charge) {
-        (false, None) if case.charges.is_empty() => NotApplicable,
-        (false, None) => Holds,
-        (true, None) => Violated("captured by our books, not by the provider's".to_owned()),
-        (false, Some(_)) => verdict(payment.is_open() || is_not_yet_looked_up(payment), || {
-            format!("captured by the provider, {} by our books", payment.state)
-        }),
-        (true, Some(charge)) => {
-            if (charge.amount_cents, &charge.currency) != (payment.amount_cents, &payment.currency)
-            {
-                return Violated(format!(
-                    "charged {} {}, our books say {} {}",
-                    charge.amount_cents, charge.currency, payment.amount_cents, payment.currency
-                ));
-            }
-            let mut ours = payment.refunded.clone();
-            let mut theirs = charge.refunded.clone();
-            ours.sort_unstable();
-            theirs.sort_unstable();
-            verdict(ours == theirs || payment.is_refunding(), || {
-                format!("refunds by our books {ours:?}, by the provider's {theirs:?}")
-            })
-        }
-    }
-}
-
-/// A voided payment that the sweep still looks after may have a charge that nobody has looked up yet.
-pub(super) fn is_not_yet_looked_up(payment: &PaymentRow) -> bool {
-    payment.state == "VOIDED" && payment.is_swept && !payment.late_capture
-}

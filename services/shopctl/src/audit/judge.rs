@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::books::{OrderCase, StockRow};
-use super::invariants::{Finding, Invariant, ORDERS, STOCK, is_not_yet_looked_up};
+use super::checks::is_not_yet_looked_up;
+use super::invariants::{Finding, Invariant, ORDERS, STOCK};
 
 /// An invariant that does not hold for a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,9 +196,11 @@ pub fn confirm(earlier: &[Violation], later: Vec<Violation>) -> Confirmed {
         });
         match before {
             Some(before) if before.versions == violation.versions => {
-                confirmed.violations.push(violation)
+                confirmed.violations.push(violation);
             }
-            Some(_) => confirmed.moving.push(violation),
+            Some(_) => {
+                confirmed.moving.push(violation);
+            }
             // New since: its own first finding, which the next audit confirms.
             None => {}
         }

@@ -9,6 +9,7 @@
 //! Reads as `shopapi_audit`, writes nothing, and may run beside a system under load.
 
 pub mod books;
+mod checks;
 pub mod invariants;
 pub mod judge;
 mod read;

@@ -309,56 +309,8 @@ fn refunds(row: &Row) -> Vec<(Uuid, i64)> {
     ids.into_iter().zip(cents).collect()
 }
 
-const STOCK: &str = "
-SELECT s.sku, s.initial, s.on_hand, s.reserved,
-       coalesce(a.adjusted, 0)::bigint AS adjusted,
-       coalesce(l.held, 0)::bigint AS held,
-       coalesce(l.committed, 0)::bigint AS committed
-FROM stock s
-LEFT JOIN (SELECT sku, sum(quantity) AS adjusted FROM stock_adjustments GROUP BY sku) a USING (sku)
-LEFT JOIN (
-    SELECT sku, sum(quantity) FILTER (WHERE state = 'HELD') AS held, sum(quantity) FILTER (WHERE state = 'COMMITTED') AS committed
-    FROM reservation_lines WHERE state IN ('HELD', 'COMMITTED') GROUP BY sku) l USING (sku)";
-
-const ORDERS: &str = "
-SELECT o.order_id, o.version, o.status, o.saga_state, o.details::text AS details, o.total_cents, o.currency,
-       extract(epoch FROM now() - o.wake_at)::float8 AS overdue_secs,
-       extract(epoch FROM now() - o.created_at)::float8 AS age_secs,
-       coalesce(t.entries, 0) AS timeline_rows, coalesce(t.newest, 0) AS timeline_version
-FROM orders o
-LEFT JOIN (
-    SELECT order_id, count(*) AS entries, max(version) AS newest FROM order_timeline
-    WHERE order_id >= $1 AND order_id < $2 AND ($3::bigint[] IS NULL OR order_id = ANY($3))
-    GROUP BY order_id) t USING (order_id)
-WHERE o.order_id >= $1 AND o.order_id < $2 AND ($3::bigint[] IS NULL OR o.order_id = ANY($3))";
-
-const RESERVATIONS: &str = "
-SELECT r.order_id, r.state, r.total_cents, r.currency, coalesce(p.releases, 0) AS releases
-FROM reservations r
-LEFT JOIN (
-    SELECT reservation_id, count(*) AS releases FROM processed_releases
-    WHERE order_id >= $1 AND order_id < $2 AND ($3::bigint[] IS NULL OR order_id = ANY($3))
-    GROUP BY reservation_id) p USING (reservation_id)
-WHERE r.order_id >= $1 AND r.order_id < $2 AND ($3::bigint[] IS NULL OR r.order_id = ANY($3))";
-
-const PAYMENTS: &str = "
-SELECT p.order_id, p.payment_id, p.version, p.state, p.refund_state, p.late_capture, p.reason, p.amount_cents, p.currency,
-       p.wake_at IS NOT NULL AS is_swept,
-       coalesce(a.captures, 0) AS captures,
-       coalesce(r.ids, '{}') AS refund_ids, coalesce(r.cents, '{}') AS refund_cents
-FROM payments p
-LEFT JOIN (
-    SELECT payment_id, count(*) AS captures FROM payment_attempts WHERE state = 'CAPTURED' GROUP BY payment_id) a USING (payment_id)
-LEFT JOIN (
-    SELECT payment_id, array_agg(refund_id) AS ids, array_agg(amount_cents) AS cents FROM refunds
-    WHERE state = 'REFUNDED' GROUP BY payment_id) r USING (payment_id)
-WHERE p.order_id >= $1 AND p.order_id < $2 AND ($3::bigint[] IS NULL OR p.order_id = ANY($3))";
-
-const CHARGES: &str = "
-SELECT c.order_id, c.idempotency_key, c.outcome, c.amount_cents, c.currency,
-       coalesce(r.ids, '{}') AS refund_ids, coalesce(r.cents, '{}') AS refund_cents
-FROM provider_charges c
-LEFT JOIN (
-    SELECT charge_key, array_agg(idempotency_key) AS ids, array_agg(amount_cents) AS cents FROM provider_refunds
-    WHERE outcome = 'REFUNDED' GROUP BY charge_key) r ON r.charge_key = c.idempotency_key
-WHERE c.order_id >= $1 AND c.order_id < $2 AND ($3::bigint[] IS NULL OR c.order_id = ANY($3))";
+const STOCK: &str = include_str!("sql/stock.sql");
+const ORDERS: &str = include_str!("sql/orders.sql");
+const RESERVATIONS: &str = include_str!("sql/reservations.sql");
+const PAYMENTS: &str = include_str!("sql/payments.sql");
+const CHARGES: &str = include_str!("sql/charges.sql");

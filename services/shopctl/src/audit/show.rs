@@ -64,6 +64,29 @@ pub fn show(ui: &Ui, verdict: &Verdict) {
             }),
         );
     }
+    show_listed(ui, verdict);
+    if !verdict.undecided.is_empty() {
+        let text = format!(
+            "· {} findings changed at every read; audit again",
+            verdict.undecided.len()
+        );
+        ui.line(ui.paint(Style::Yellow, text));
+    }
+    let over = format!(
+        "{} orders, {} stock rows",
+        verdict.orders, verdict.stock_rows
+    );
+    ui.line(match (verdict.violations.len(), verdict.is_settled()) {
+        (0, true) => ui.paint(
+            Style::Green,
+            format!("✓ the books agree: {over}, everything is settled"),
+        ),
+        (0, false) => ui.paint(Style::Green, format!("✓ the books agree: {over}")),
+        (count, _) => ui.paint(Style::Red, format!("✗ {count} violations: {over}")),
+    });
+}
+
+fn show_listed(ui: &Ui, verdict: &Verdict) {
     for (kind, headline) in [
         (Kind::Unsettled, "under way"),
         (Kind::Stuck, "waiting for an operator"),
@@ -88,25 +111,6 @@ pub fn show(ui: &Ui, verdict: &Verdict) {
             );
         }
     }
-    if !verdict.undecided.is_empty() {
-        let text = format!(
-            "· {} findings changed at every read; audit again",
-            verdict.undecided.len()
-        );
-        ui.line(ui.paint(Style::Yellow, text));
-    }
-    let over = format!(
-        "{} orders, {} stock rows",
-        verdict.orders, verdict.stock_rows
-    );
-    ui.line(match (verdict.violations.len(), verdict.is_settled()) {
-        (0, true) => ui.paint(
-            Style::Green,
-            format!("✓ the books agree: {over}, everything is settled"),
-        ),
-        (0, false) => ui.paint(Style::Green, format!("✓ the books agree: {over}")),
-        (count, _) => ui.paint(Style::Red, format!("✗ {count} violations: {over}")),
-    });
 }
 
 fn lines(ui: &Ui, lines: impl ExactSizeIterator<Item = String>) {

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use devstack::{AUDIT_ROLE, DEMO_USERS, Progress, SERVICES, Stack};
+use devstack::{AUDIT_ROLE, DEMO_USERS, Progress, SERVICES, Silent, Stack};
 use tokio_postgres::Client;
 
 use crate::audit;
 use crate::catalogue::{put_on_offer, wide};
 use crate::checkout::StackArgs;
 use crate::client::Api;
-use crate::dev::{private_stack, stop_private, stop_requested};
+use crate::dev::{private_stack, stop_requested};
 use crate::ui::Ui;
 
 use cpu::CpuTimes;
@@ -72,7 +72,7 @@ pub async fn run(args: &BenchArgs, ui: &Ui) -> Result<ExitCode> {
         ];
         let (stack, _ports) = private_stack(&stack_args, None, env, ui).await?;
         let measured = measure(&stack, args, ui).await;
-        stop_private(stack).await?;
+        stack.discard(&Silent).await;
         measured
     };
     tokio::select! {
@@ -131,7 +131,7 @@ async fn measure(stack: &Stack, args: &BenchArgs, ui: &Ui) -> Result<bool> {
     report.write(&args.out)?;
     ui.line(format!("figures: {}", args.out.display()));
     ui.line("");
-    ui.step("auditing the books of all five databases");
+    ui.busy("auditing the books of all databases");
     let verdict = audit::settled_verdict(&audit::Target::of_cluster(&stack.cluster)).await?;
     audit::show(ui, &verdict);
     Ok(verdict.is_clean() && verdict.is_settled())

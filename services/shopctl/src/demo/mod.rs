@@ -12,13 +12,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use devstack::{DEMO_USERS, Progress, Stack};
+use devstack::{DEMO_USERS, Silent, Stack};
 
 use crate::audit;
 use crate::catalogue::{put_on_offer, small};
 use crate::checkout::StackArgs;
 use crate::client::Api;
-use crate::dev::{private_stack, stop_private, stop_requested};
+use crate::dev::{private_stack, stop_requested};
 use crate::ui::{Style, Ui, human};
 
 use scenarios::{SCENARIOS, play};
@@ -52,10 +52,7 @@ pub async fn run(args: &DemoArgs, ui: &Ui) -> Result<ExitCode> {
             ),
         ));
         let good = tell(&stack, ui).await;
-        // A stack that cannot be stopped must not hide what the demo found.
-        if let Err(error) = stop_private(stack).await {
-            ui.failure(&format!("{error:#}"));
-        }
+        stack.discard(&Silent).await;
         good
     };
     // Stopped by Ctrl-C: dropping the work ends every child.
@@ -96,7 +93,7 @@ async fn tell(stack: &Stack, ui: &Ui) -> Result<bool> {
 
     let mut failures = Vec::new();
     for (index, scenario) in SCENARIOS.iter().enumerate() {
-        ui.step(scenario.title);
+        ui.busy(scenario.title);
         let told = play(&api, scenario).await;
         match told {
             Ok(story) => {
@@ -116,7 +113,7 @@ async fn tell(stack: &Stack, ui: &Ui) -> Result<bool> {
         }
     }
     ui.line("");
-    ui.step("auditing the books of all five databases");
+    ui.busy("auditing the books of all databases");
     let verdict = audit::settled_verdict(&audit::Target::of_cluster(&stack.cluster)).await?;
     audit::show(ui, &verdict);
     for failure in &failures {

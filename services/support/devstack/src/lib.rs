@@ -49,6 +49,7 @@ mod stack;
 mod state;
 mod testing;
 mod tools;
+mod watcher;
 
 pub use child::Signal;
 pub use cluster::{Cluster, ClusterConfig, Durability};
