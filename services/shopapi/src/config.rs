@@ -3,17 +3,19 @@
 //! A variable that is wrong is named with what to do; all of them are reported at once. Variables of other services are accepted, so
 //! that one file can serve a whole stack; a `SHOPAPI_` variable that no service knows is refused, because it is a spelling mistake.
 
+mod parse;
+
 use std::net::SocketAddr;
 
-use jetstream::{BusCredentials, BusOptions};
+use jetstream::BusOptions;
 use secrecy::SecretString;
 use shopapi_auth::{Login, PasswordPool, SeededAccounts, UserKey};
 use shopapi_postgres::PgConfig;
 use shopapi_postgres::migrate::Schema;
 use shopapi_telemetry::LogFormat;
-use tonic::transport::Uri;
 
 use crate::env::{Env, Problems};
+use parse::{addr, bus_options, endpoint, loopback};
 
 const MODE: &str = "SHOPAPI_MODE";
 const LOG_FORMAT: &str = "SHOPAPI_LOG_FORMAT";
@@ -287,63 +289,6 @@ fn bus(env: &mut Env, service: &str) -> Option<BusOptions> {
     env.required(NATS_URL, "nats://127.0.0.1:4222", |urls| {
         bus_options(urls, service)
     })
-}
-
-/// Takes user and password out of the URL, which is logged.
-fn bus_options(urls: &str, service: &str) -> Result<BusOptions, &'static str> {
-    const SHAPE: &str = "must look like nats://host:4222, several separated by commas";
-    let mut servers = Vec::new();
-    let mut credentials = None;
-    for url in urls.split(',') {
-        let rest = url.trim().strip_prefix("nats://").ok_or(SHAPE)?;
-        let host = match rest.rsplit_once('@') {
-            None => rest,
-            Some((user_info, host)) => {
-                let (user, password) = user_info
-                    .split_once(':')
-                    .ok_or("has a user without a password")?;
-                credentials = Some(BusCredentials {
-                    user: user.to_owned(),
-                    password: password.to_owned(),
-                });
-                host
-            }
-        };
-        let host = host.trim_end_matches('/');
-        if host.is_empty() || host.starts_with(':') || host.contains('/') {
-            return Err(SHAPE);
-        }
-        servers.push(format!("nats://{host}"));
-    }
-    let mut options = BusOptions::new(servers.join(","), format!("shopapi-{service}"));
-    options.credentials = credentials;
-    Ok(options)
-}
-
-fn endpoint(text: &str) -> Result<Uri, &'static str> {
-    const SHAPE: &str = "must look like http://host:9001";
-    let uri: Uri = text.parse().map_err(|_| SHAPE)?;
-    if uri.scheme_str() == Some("https") {
-        return Err(
-            "asks for https, but this build speaks plaintext between services: use http:// on a private network",
-        );
-    }
-    let plain = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
-    let no_path = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
-    if plain && no_path {
-        Ok(uri)
-    } else {
-        Err(SHAPE)
-    }
-}
-
-fn addr(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse()
-        .map_err(|_| "must be an IP address and a port, for example 127.0.0.1:8080 or 0.0.0.0:8080")
-}
-
-const fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@
 //!  extract.rs  who is calling, what they sent
 //!  login.rs products.rs orders.rs events.rs meta.rs   one handler per call
 //!  new_order.rs model.rs    the JSON, checked;  headers.rs: Prefer, Idempotency-Key
-//!  problem.rs  the vocabulary of errors;  errors.rs: from every layer to it
+//!  kind.rs problem.rs  the vocabulary of errors;  errors.rs: from every layer to it
 //! ```
 
 mod errors;
 mod events;
 mod extract;
 mod headers;
+mod kind;
 mod login;
 mod meta;
 mod model;
