@@ -105,13 +105,14 @@ pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
 }
 
 async fn start(args: &DevArgs, ui: &Ui) -> Result<Stack> {
+    let ports = ports(args.port_base)?;
+    let state = StateDir::open(&args.stack.home()?, STATE)?;
     let prepared = args.stack.prepare(ui).await?;
-    let state = StateDir::open(&prepared.home, STATE)?;
     let console_ui = Ui::detect();
     let options = StackOptions {
         tools: prepared.tools,
         shopapi: prepared.shopapi,
-        ports: ports(args.port_base)?,
+        ports,
         durability: Durability::Full,
         restart: Restart::Always,
         console: (!args.quiet).then(|| {
