@@ -1,5 +1,7 @@
 //! Ten bugs to plant: the shipped rules stay as they are, the glue of the model bends what they decide.
 
+use crate::properties;
+
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bug {
@@ -51,6 +53,22 @@ impl Bug {
             Self::RefundBeforeCommit => "refund before commit of stock",
             Self::DuplicateReapplied => "duplicate event re-applied",
             Self::StaleEventDropped => "stale writer's event dropped",
+        }
+    }
+
+    /// The promise that it is to be seen to break; it may break others sooner.
+    pub(crate) const fn breaks(self) -> &'static str {
+        match self {
+            Self::VoidDoesNotTombstone
+            | Self::RefusalLeavesNoRow
+            | Self::ReleaseLeavesNoTombstone
+            | Self::LateCaptureNotRefunded => properties::CANCELLED,
+            Self::NoVersionCheck => properties::PROMISES,
+            Self::EffectsBeforeCommit => properties::COMMANDS,
+            Self::CompensationGivesUp => properties::CAN_END,
+            Self::RefundBeforeCommit => properties::REFUNDED,
+            Self::DuplicateReapplied => properties::PAID,
+            Self::StaleEventDropped => properties::HEARD,
         }
     }
 

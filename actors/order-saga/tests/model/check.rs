@@ -63,9 +63,11 @@ pub(crate) fn one_order_two_replicas() -> Config {
         limits: limits(),
         policy: policy(),
         attempts_max: 2,
-        answers_travel: true,
+        answers_under_way: 1,
         refunds: true,
+        operators: false,
         provider: Provider {
+            takes_time: true,
             declines: true,
             fails: true,
             keeps_silent: true,
@@ -83,9 +85,9 @@ pub(crate) fn two_orders_one_replica() -> Config {
         replicas: 1,
         starts: &[1],
         attempts_max: 1,
-        answers_travel: false,
-        refunds: false,
+        answers_under_way: 0,
         provider: Provider {
+            takes_time: false,
             declines: true,
             fails: false,
             keeps_silent: false,
@@ -95,13 +97,61 @@ pub(crate) fn two_orders_one_replica() -> Config {
     }
 }
 
+/// People put their hands in, at any time.
+pub(crate) fn one_order_with_operators() -> Config {
+    Config {
+        name: "1 order × 1 replica with operators",
+        replicas: 1,
+        operators: true,
+        ..one_order_two_replicas()
+    }
+}
+
 /// For machines with time and memory.
 pub(crate) fn larger() -> Vec<Config> {
-    vec![Config {
-        name: "1 order × 3 replicas",
-        replicas: 3,
-        ..one_order_two_replicas()
-    }]
+    let one = one_order_two_replicas();
+    let two = two_orders_one_replica();
+    vec![
+        Config {
+            name: "1 order × 2 replicas, two answers under way",
+            answers_under_way: 2,
+            ..one.clone()
+        },
+        Config {
+            name: "1 order × 3 replicas",
+            replicas: 3,
+            ..one.clone()
+        },
+        Config {
+            name: "1 order × 2 replicas, three attempts and refunds",
+            attempts_max: 3,
+            policy: Policy {
+                attempts_per_round: 2,
+                refund_attempts_max: 3,
+                ..policy()
+            },
+            ..one.clone()
+        },
+        Config {
+            name: "1 order × 2 replicas with operators",
+            operators: true,
+            ..one
+        },
+        Config {
+            name: "2 orders × 2 replicas",
+            replicas: 2,
+            ..two.clone()
+        },
+        Config {
+            name: "2 orders × 1 replica, a provider that takes time",
+            refunds: false,
+            provider: Provider {
+                takes_time: true,
+                ..two.provider
+            },
+            ..two
+        },
+    ]
 }
 
 /// Searches everything; panics with the shortest way to a broken promise.
@@ -152,8 +202,16 @@ pub(crate) fn check(config: Config) {
     assert_eq!(discoveries.len(), seen);
 }
 
-/// The first promise that a planted bug breaks, with the shortest way there.
-pub(crate) fn first_violation(bug: Bug) -> Option<(&'static str, String)> {
+/// A broken promise.
+pub(crate) struct Violation {
+    /// How many steps lead to it.
+    pub(crate) steps: usize,
+    /// What they are.
+    pub(crate) story: String,
+}
+
+/// Lets the search find the promise that a planted bug is to break, and looks for ever shorter ways until there is none.
+pub(crate) fn shortest_violation(bug: Bug) -> Option<Violation> {
     let config = match bug {
         Bug::RefusalLeavesNoRow => two_orders_one_replica(),
         _ => one_order_two_replicas(),
@@ -163,14 +221,24 @@ pub(crate) fn first_violation(bug: Bug) -> Option<(&'static str, String)> {
         symmetric: false,
         ..config
     };
-    let checker = World::new(config, Some(bug))
-        .checker()
-        .threads(1)
-        .finish_when(HasDiscoveries::AnyFailures)
-        .spawn_bfs()
-        .join();
-    ALWAYS.into_iter().find_map(|(property, _)| {
-        let path = checker.discovery(property)?;
-        Some((property, story::tell(checker.model(), path)))
-    })
+    let mut shortest = None;
+    let mut depth_max = usize::MAX;
+    loop {
+        let checker = World::new(config.clone(), Some(bug))
+            .checker()
+            .threads(1)
+            .finish_when(HasDiscoveries::AnyOf([bug.breaks()].into()))
+            .target_max_depth(depth_max)
+            .spawn_bfs()
+            .join();
+        let Some(path) = checker.discovery(bug.breaks()) else {
+            return shortest;
+        };
+        // The search skips states as deep as the limit, and a beginning counts as one.
+        depth_max = path.clone().into_states().len();
+        shortest = Some(Violation {
+            steps: depth_max - 1,
+            story: story::tell(checker.model(), path),
+        });
+    }
 }

@@ -11,8 +11,9 @@ use std::sync::RwLock;
 use order_saga::saga::StuckReason;
 use payment::{PaymentState, Work};
 
+use crate::events::Command;
 use crate::payments::{Applied, Happening, RowId};
-use crate::sagas::{Command, EventNo, NO_SAGA, Reaction, SagaId};
+use crate::sagas::{EventNo, NO_SAGA, Reaction, SagaId};
 use crate::state::{Charge, State};
 use crate::stocks::BooksId;
 use crate::world::{World, attempts, bit, refund_attempts};
@@ -116,6 +117,11 @@ impl World {
         let mut next = Vec::new();
         self.claim(at, &mut next);
         self.sweep(at, &mut next);
+        let sagas = &self.sagas[usize::from(at.order)];
+        if sagas.face(at.saga).stuck == Some(StuckReason::Poison) {
+            // Set aside because handling it panicked: that is what people are for.
+            next.extend(self.react(at, sagas.known.retry).map(|(next, _)| next));
+        }
         next
     }
 

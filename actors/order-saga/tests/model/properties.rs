@@ -80,8 +80,11 @@ pub(crate) const PAID: &str = "PAID ⇒ captured and not refunded; completed ⇒
 pub(crate) const CANCELLED: &str = "CANCELLED or REJECTED ⇒ nothing held and no net money";
 pub(crate) const REFUNDED: &str = "REFUNDED ⇒ refund = capture and nothing held";
 
+/// A name, and what it means for a state.
+type Named = (&'static str, fn(&World, &State) -> bool);
+
 /// What must hold always.
-pub(crate) const ALWAYS: [(&str, fn(&World, &State) -> bool); 17] = [
+pub(crate) const ALWAYS: [Named; 17] = [
     (SOLD, |world, state| {
         each(world, state, |view| {
             let sold = view.reservation == Some(ReservationState::Committed);
@@ -140,7 +143,7 @@ pub(crate) const ALWAYS: [(&str, fn(&World, &State) -> bool); 17] = [
             view.row.is_none_or(|row| {
                 let counted = row.payment.state == PaymentState::Captured;
                 let late = row.payment.late_capture;
-                !(counted && late) && (!late || row.payment.refund != RefundState::None)
+                !late || !counted && row.payment.refund != RefundState::None
             })
         })
     }),
@@ -185,7 +188,9 @@ pub(crate) const ALWAYS: [(&str, fn(&World, &State) -> bool); 17] = [
             let owed = view
                 .row
                 .is_some_and(|row| row.payment.refund == RefundState::Stuck);
-            stuck.is_none() || stuck == Some(StuckReason::RefundRefused) && owed
+            stuck.is_none()
+                || stuck == Some(StuckReason::RefundRefused) && owed
+                || stuck == Some(StuckReason::Poison) && world.config.operators
         })
     }),
     (DEADLINE, |world, state| {
@@ -204,7 +209,7 @@ pub(crate) const ALWAYS: [(&str, fn(&World, &State) -> bool); 17] = [
 ];
 
 /// What must be seen to happen in every configuration that has the means.
-const SEEN: [(&str, fn(&World, &State) -> bool); 10] = [
+const SEEN: [Named; 10] = [
     ("an order is completed", |world, state| {
         any(world, state, |view| view.face.completed)
     }),

@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use actor_kit::TraceContext;
 use order_saga::saga::{
-    CancelReason, CommitAnswer, Goods, Ignored, Inputs, Next, OrderEvent, RefundAnswer,
-    ReleaseAnswer, RequestAnswer, ReserveAnswer, SagaEvent, SagaStep, Stepped, StuckReason,
-    VoidAnswer, VoidCause, VolatileEffect, Wake, accept, resume, step,
+    Goods, Ignored, Inputs, Next, SagaEvent, SagaStep, Stepped, StuckReason, Wake, accept, resume,
+    step,
 };
 use order_saga::{
     Accept, EventId, Order, OrderStatus, Saga, SagaLimits, Transition, Version, WriteId,
@@ -19,7 +18,7 @@ use order_saga::{
 use uuid::Uuid;
 
 use crate::bugs::Bug;
-use crate::glue;
+use crate::events::{Command, act, commands, events, poison, told_by};
 
 /// A saga, by number.
 pub(crate) type SagaId = u16;
@@ -29,66 +28,6 @@ pub(crate) type EventNo = u8;
 
 /// The order does not exist yet.
 pub(crate) const NO_SAGA: SagaId = SagaId::MAX;
-
-/// The commands that a saga sends, a bit each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Command {
-    Reserve = 1,
-    Release = 2,
-    Commit = 4,
-    Request = 8,
-    Void = 16,
-    Refund = 32,
-}
-
-impl Command {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Reserve,
-        Self::Release,
-        Self::Commit,
-        Self::Request,
-        Self::Void,
-        Self::Refund,
-    ];
-
-    const fn of(effect: VolatileEffect) -> Option<Self> {
-        match effect {
-            VolatileEffect::AskReserve => Some(Self::Reserve),
-            VolatileEffect::AskRelease => Some(Self::Release),
-            VolatileEffect::AskCommit => Some(Self::Commit),
-            VolatileEffect::RequestPayment => Some(Self::Request),
-            VolatileEffect::VoidPayment => Some(Self::Void),
-            VolatileEffect::RefundPayment => Some(Self::Refund),
-            VolatileEffect::Alert => None,
-        }
-    }
-}
-
-/// The set of commands in these effects.
-fn commands(effects: &[VolatileEffect]) -> u8 {
-    let bits = effects.iter().copied().filter_map(Command::of);
-    bits.fold(0, |set, command| set | command as u8)
-}
-
-/// The events that orders publishes, a bit each.
-pub(crate) mod told {
-    pub(crate) const CREATED: u8 = 1;
-    pub(crate) const PAID: u8 = 2;
-    pub(crate) const REJECTED: u8 = 4;
-    pub(crate) const CANCELLED: u8 = 8;
-    pub(crate) const REFUNDED: u8 = 16;
-}
-
-const fn told_by(event: &OrderEvent) -> u8 {
-    match event {
-        OrderEvent::Created { .. } => told::CREATED,
-        OrderEvent::Paid { .. } => told::PAID,
-        OrderEvent::Rejected { .. } => told::REJECTED,
-        OrderEvent::Cancelled { .. } => told::CANCELLED,
-        OrderEvent::Refunded { .. } => told::REFUNDED,
-    }
-}
 
 /// What an event does to a saga.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +67,9 @@ pub(crate) struct Known {
     pub(crate) cancel: EventNo,
     pub(crate) ask_refund: EventNo,
     pub(crate) deadline: EventNo,
+    pub(crate) poison: EventNo,
+    pub(crate) retry: EventNo,
+    pub(crate) compensate: EventNo,
 }
 
 /// All of it, for one order.
@@ -182,6 +124,9 @@ impl Sagas {
                 cancel: number(&SagaEvent::CancelRequested),
                 ask_refund: number(&SagaEvent::RefundRequested),
                 deadline: number(&SagaEvent::DeadlinePassed),
+                poison: number(&poison()),
+                retry: number(&SagaEvent::OperatorRetried(act())),
+                compensate: number(&SagaEvent::OperatorCompensated(act())),
             },
             faces: numbers.sagas.iter().map(face).collect(),
             sagas: numbers.sagas,
@@ -438,82 +383,5 @@ fn may_have_sent(step: &SagaStep) -> u8 {
             Goods::Released { .. } => set(&[Reserve, Request, Void, Release, Refund]),
         },
         SagaStep::Stuck { at, .. } => may_have_sent(at),
-    }
-}
-
-/// Everything that can happen to a saga without people who operate the system.
-fn events(order: &Order) -> Vec<SagaEvent> {
-    let payment_id = order.ids.payment_id;
-    let declined = || "declined".to_owned();
-    let refused = || "refused".to_owned();
-    let mut events = vec![
-        SagaEvent::DeadlinePassed,
-        SagaEvent::CancelRequested,
-        SagaEvent::RefundRequested,
-        SagaEvent::PaymentSucceeded { payment_id },
-        SagaEvent::PaymentFailed {
-            payment_id,
-            reason: declined(),
-        },
-    ];
-    for late_capture in [false, true] {
-        events.push(SagaEvent::PaymentRefunded {
-            payment_id,
-            late_capture,
-        });
-        events.push(SagaEvent::RefundFailed {
-            payment_id,
-            reason: refused(),
-            late_capture,
-        });
-    }
-    let answers = [
-        ReserveAnswer::Held(glue::quote()),
-        ReserveAnswer::Refused(glue::refusal()),
-        ReserveAnswer::Released,
-        ReserveAnswer::Committed,
-    ];
-    events.extend(answers.map(SagaEvent::ReserveAnswered));
-    let answers = [ReleaseAnswer::Released, ReleaseAnswer::Committed];
-    events.extend(answers.map(SagaEvent::ReleaseAnswered));
-    let answers = [
-        CommitAnswer::Committed,
-        CommitAnswer::Released,
-        CommitAnswer::Refused,
-    ];
-    events.extend(answers.map(SagaEvent::CommitAnswered));
-    let answers = [
-        RequestAnswer::Requested,
-        RequestAnswer::Captured,
-        RequestAnswer::Declined(declined()),
-        RequestAnswer::Voided,
-        RequestAnswer::Unknown,
-        RequestAnswer::Mismatch,
-    ];
-    events.extend(answers.map(SagaEvent::RequestAnswered));
-    let answers = [
-        VoidAnswer::Voided,
-        VoidAnswer::Declined(declined()),
-        VoidAnswer::Captured,
-        VoidAnswer::Unknown,
-        VoidAnswer::Mismatch,
-    ];
-    events.extend(answers.map(SagaEvent::VoidAnswered));
-    let answers = [
-        RefundAnswer::Pending,
-        RefundAnswer::Refunded,
-        RefundAnswer::Refused(refused()),
-        RefundAnswer::NotCaptured,
-    ];
-    events.extend(answers.map(SagaEvent::RefundAnswered));
-    events
-}
-
-/// Why an order was, or is to be, cancelled, in a word.
-pub(crate) const fn why(cause: VoidCause) -> &'static str {
-    match cause {
-        VoidCause::PaymentTimeout => CancelReason::PaymentTimeout.as_str(),
-        VoidCause::UserRequested => CancelReason::UserRequested.as_str(),
-        VoidCause::Operator => CancelReason::Operator.as_str(),
     }
 }

@@ -15,6 +15,9 @@ pub(crate) const REPLICAS_MAX: usize = 3;
 /// A cache that holds what is stored.
 pub(crate) const FRESH: SagaId = SagaId::MAX;
 
+/// The most answers under way, for one order.
+pub(crate) const ANSWERS_MAX: usize = 2;
+
 /// No answer is under way.
 pub(crate) const NO_ANSWER: EventNo = EventNo::MAX;
 
@@ -56,8 +59,8 @@ pub(crate) struct OrderState {
     pub(crate) replicas: [Replica; REPLICAS_MAX],
     /// The network: commands that were sent. Executed any number of times, or never.
     pub(crate) sent: u8,
-    /// The network: an answer under way.
-    pub(crate) answer: EventNo,
+    /// The network: answers under way.
+    pub(crate) answers: [EventNo; ANSWERS_MAX],
     /// Customer: the order was cancelled, said the answer.
     pub(crate) cancel_promised: bool,
     /// Customer: the money comes back, said the answer.
@@ -107,7 +110,7 @@ impl OrderState {
             pending: 0,
         }; REPLICAS_MAX],
         sent: 0,
-        answer: NO_ANSWER,
+        answers: [NO_ANSWER; ANSWERS_MAX],
         cancel_promised: false,
         refund_promised: false,
         row: NO_ROW,
@@ -141,7 +144,7 @@ impl OrderState {
                 row_high,
                 self.told,
                 self.sent,
-                self.answer,
+                self.answers[0],
                 flags,
             ]),
             bytes([
@@ -154,7 +157,7 @@ impl OrderState {
                 a[1],
                 a[2],
             ]),
-            bytes([b[0], b[1], b[2], c[0], c[1], c[2], 0, 0]),
+            bytes([b[0], b[1], b[2], c[0], c[1], c[2], self.answers[1], 0]),
         ]
     }
 }

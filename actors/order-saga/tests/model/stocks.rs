@@ -5,8 +5,8 @@ use order_saga::saga::SagaEvent;
 use stock::{Books, Reservation, ReservationState, Verdict, Wanted, decide_batch};
 
 use crate::bugs::Bug;
+use crate::events::Command;
 use crate::glue;
-use crate::sagas::Command;
 
 /// Books, by number.
 pub(crate) type BooksId = u16;

@@ -7,8 +7,9 @@ use order_saga::{OrderStatus, Saga};
 use payment::{Payment, PaymentState, RefundState};
 use stateright::Path;
 
+use crate::events::{Command, why};
 use crate::payments::{Happening, NO_ROW};
-use crate::sagas::{Command, EventNo, NO_SAGA, why};
+use crate::sagas::{EventNo, NO_SAGA};
 use crate::state::{Charge, FRESH, NO_ANSWER, OrderState, State};
 use crate::world::{Action, Reply, Verdict, World};
 
@@ -25,92 +26,140 @@ pub(crate) fn tell(world: &World, path: Path<State, Action>) -> String {
         };
         let said = what(world, before, *action);
         let changed = changes(world, before, after);
-        writeln!(story, "    {:>2}  {said:<62} {changed}", number + 1).unwrap();
+        writeln!(story, "    {:>2}  {said:<72} {changed}", number + 1).unwrap();
     }
     story
 }
 
 fn what(world: &World, before: &State, action: Action) -> String {
-    let of = |o: usize| match world.config.orders {
+    let o = order_of(action);
+    let whose = match world.config.orders {
         1 => String::new(),
         _ => format!("order {}: ", o + 1),
     };
-    let at = |r: usize| ["A", "B", "C"][r];
-    let event = |o: usize, event: EventNo| {
-        let name = world.sagas[o].event(event);
-        let name = format!("{name:?}");
-        let short = name.split(['{', '(']).take(2).collect::<Vec<_>>().join("(");
-        if name.contains('(') {
-            format!("{short})")
-        } else {
-            short.trim().to_owned()
-        }
-    };
+    let event = at_replicas(world, before, action).unwrap_or_else(|| elsewhere(action));
+    whose + &event
+}
+
+const fn order_of(action: Action) -> usize {
+    match action {
+        Action::Accept(o)
+        | Action::RunEffects(o, _)
+        | Action::Crash(o, _)
+        | Action::Deadline(o, _)
+        | Action::Cancel(o, _)
+        | Action::AskRefund(o, _)
+        | Action::Fact(o, ..)
+        | Action::Answer(o, ..)
+        | Action::Poison(o, _)
+        | Action::Retry(o, _)
+        | Action::Compensate(o, _)
+        | Action::Execute(o, ..)
+        | Action::Created(o)
+        | Action::Attempt(o)
+        | Action::Decide(o, ..)
+        | Action::Outcome(o, _)
+        | Action::LookUp(o)
+        | Action::RefundCall(o)
+        | Action::DecideRefund(o, ..)
+        | Action::Charge(o, _)
+        | Action::GiveBack(o) => o,
+    }
+}
+
+/// What happens at the replicas of orders.
+fn at_replicas(world: &World, before: &State, action: Action) -> Option<String> {
+    let name = |r: usize| ["A", "B", "C"][r];
     let on = |o: usize, r: usize| {
         let replica = &before.orders[o].replicas[r];
         if replica.cache == FRESH {
-            format!("replica {}", at(r))
+            format!("replica {}", name(r))
         } else {
             let cached = step_name(world.sagas[o].step_of(replica.cache));
-            format!("replica {} (which still sees {cached})", at(r))
+            format!("replica {} (still sees {cached})", name(r))
         }
     };
-    match action {
-        Action::Accept(o) => format!("{}the order is accepted by replica A", of(o)),
-        Action::RunEffects(o, r) => {
-            let pending = set(before.orders[o].replicas[r].pending);
-            format!("{}replica {} sends {pending}", of(o), at(r))
-        }
-        Action::Crash(o, r) => format!("{}replica {} crashes", of(o), at(r)),
-        Action::Deadline(o, r) => format!("{}the deadline passes, at {}", of(o), on(o, r)),
-        Action::Cancel(o, r) => format!("{}the customer cancels, at {}", of(o), on(o, r)),
-        Action::AskRefund(o, r) => {
+    let pending = |o: usize, r: usize| set(before.orders[o].replicas[r].pending);
+    Some(match action {
+        Action::Accept(_) => "the order is accepted by replica A".to_owned(),
+        Action::RunEffects(o, r) => format!("replica {} sends {}", name(r), pending(o, r)),
+        Action::Crash(o, r) if pending(o, r).is_empty() => format!("replica {} crashes", name(r)),
+        Action::Crash(o, r) => {
             format!(
-                "{}the customer wants the money back, at {}",
-                of(o),
-                on(o, r)
+                "replica {} crashes before it sends {}",
+                name(r),
+                pending(o, r)
             )
         }
+        Action::Deadline(o, r) => format!("the deadline passes, at {}", on(o, r)),
+        Action::Cancel(o, r) => format!("the customer cancels, at {}", on(o, r)),
+        Action::AskRefund(o, r) => format!("the customer wants the money back, at {}", on(o, r)),
         Action::Fact(o, r, fact) => {
-            let name = fact_name(fact);
-            format!("{}the bus delivers {name} to {}", of(o), on(o, r))
+            format!("the bus delivers {} to {}", fact_name(fact), on(o, r))
         }
-        Action::Answer(o, r) => {
-            let name = event(o, before.orders[o].answer);
-            format!("{}{name} arrives at {}", of(o), on(o, r))
+        Action::Answer(o, r, a) => {
+            let answer = event_name(world, o, before.orders[o].answers[a]);
+            format!("{answer} arrives at {}", on(o, r))
         }
-        Action::Execute(o, command, reply) => {
-            let to = match reply {
-                Reply::Lost => "; no answer arrives".to_owned(),
-                Reply::Travels => "; an answer is under way".to_owned(),
-                Reply::At(r) => format!("; the answer is at {}", on(o, r)),
-            };
-            format!("{}{command:?} is executed{to}", of(o))
+        Action::Poison(o, r) => format!("handling panicked too often, at {}", on(o, r)),
+        Action::Retry(o, r) => format!("an operator retries, at {}", on(o, r)),
+        Action::Compensate(o, r) => format!("an operator gives the order back, at {}", on(o, r)),
+        Action::Execute(_, command, Reply::Lost) => {
+            format!("{command:?} is executed; no answer arrives")
         }
-        Action::Created(o) => format!("{}the bus delivers orders.created to payments", of(o)),
-        Action::Attempt(o) => format!(
-            "{}payments records an attempt and calls the provider",
-            of(o)
-        ),
-        Action::Decide(o, n, verdict) => {
+        Action::Execute(_, command, Reply::Travels(_)) => {
+            format!("{command:?} is executed; an answer is under way")
+        }
+        Action::Execute(o, command, Reply::At(r)) => {
+            format!("{command:?} is executed; the answer is at {}", on(o, r))
+        }
+        _ => return None,
+    })
+}
+
+/// What happens in payments and at the provider.
+fn elsewhere(action: Action) -> String {
+    match action {
+        Action::Created(_) => "the bus delivers orders.created to payments".to_owned(),
+        Action::Attempt(_) => "payments records an attempt and calls the provider".to_owned(),
+        Action::Decide(_, n, verdict) => {
             let verdict = match verdict {
                 Verdict::Charge => "charges",
                 Verdict::Decline => "declines",
-                Verdict::DoNothing => "is busy: does nothing",
+                Verdict::DoNothing => "is busy and does nothing",
             };
-            format!("{}call {n} reaches the provider, which {verdict}", of(o))
+            format!("call {n} reaches the provider, which {verdict}")
         }
-        Action::Outcome(o, happening) => format!("{}payments learns: {}", of(o), learnt(happening)),
-        Action::LookUp(o) => format!("{}payments looks the charge up: nothing so far", of(o)),
-        Action::RefundCall(o) => format!("{}payments records a refund call and makes it", of(o)),
-        Action::DecideRefund(o, n, yes) => {
+        Action::Outcome(_, happening) => format!("payments learns: {}", learnt(happening)),
+        Action::LookUp(_) => "payments looks the charge up: nothing so far".to_owned(),
+        Action::RefundCall(_) => "payments records a refund call and makes it".to_owned(),
+        Action::DecideRefund(_, n, yes) => {
             let verdict = if yes {
                 "gives the money back"
             } else {
                 "refuses"
             };
-            format!("{}refund {n} reaches the provider, which {verdict}", of(o))
+            format!("refund {n} reaches the provider, which {verdict}")
         }
+        Action::Charge(_, verdict) => match verdict {
+            Verdict::Charge => "payments charges, and is told so",
+            Verdict::Decline => "payments charges, and is declined",
+            Verdict::DoNothing => "payments charges in vain",
+        }
+        .to_owned(),
+        Action::GiveBack(_) => "payments gives the money back, and is told so".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// `ReserveAnswered(Held)`: enough to follow.
+fn event_name(world: &World, o: usize, event: EventNo) -> String {
+    let text = format!("{:?}", world.sagas[o].event(event));
+    let mut words = text.split(['{', '(', ')']).map(str::trim);
+    let name = words.next().unwrap_or_default();
+    match words.next() {
+        Some(detail) if text.contains('(') => format!("{name}({detail})"),
+        _ => name.to_owned(),
     }
 }
 
@@ -167,11 +216,13 @@ fn changes(world: &World, before: &State, after: &State) -> String {
         note("stock", reservation(before), reservation(after));
         note("payment", payment(world, o, was), payment(world, o, is));
         note("provider", provider(was), provider(is));
-        if is.answer != NO_ANSWER && is.answer != was.answer {
-            changed.push(format!("answer: {:?}", world.sagas[o].event(is.answer)));
+        for answer in is.answers {
+            if answer != NO_ANSWER && !was.answers.contains(&answer) {
+                changed.push(format!("answer: {}", event_name(world, o, answer)));
+            }
         }
     }
-    if let Some(wrong) = after.wrong {
+    if let Some(wrong) = after.wrong.filter(|wrong| before.wrong != Some(*wrong)) {
         changed.push(format!("wrong: {wrong:?}"));
     }
     changed.join("; ")
