@@ -19,7 +19,7 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// Sends `message(generation)` to the actor after `after`; an earlier arming is void.
+    /// Sends `message(generation)` to the actor after `after`; an earlier arming is void. The message belongs to no trace.
     pub fn arm<A: Actor>(
         &mut self,
         ctx: &Ctx<A>,
@@ -28,7 +28,7 @@ impl Timer {
     ) {
         self.cancel();
         let generation = Generation(self.generation);
-        let me = ctx.me();
+        let me = ctx.me().untraced();
         let sleeper = tokio::spawn(async move {
             tokio::time::sleep(after).await;
             me.send(message(generation));

@@ -241,10 +241,15 @@ impl RunningTree {
     /// Waits until the tree has given up, and tells why. Pending as long as it runs.
     pub async fn failed(&self) -> String {
         let mut failure = self.failure.clone();
-        match failure.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
-            Err(_) if self.failure.borrow().is_none() => std::future::pending().await,
-            Err(_) => self.failure.borrow().clone().unwrap_or_default(),
+        // Taken out of the guard at once: a guard held across an await would bind this future to its thread.
+        let seen = failure
+            .wait_for(Option::is_some)
+            .await
+            .map(|reason| reason.clone());
+        let reason = seen.unwrap_or_else(|_| self.failure.borrow().clone());
+        match reason {
+            Some(reason) => reason,
+            None => std::future::pending().await,
         }
     }
 

@@ -35,6 +35,18 @@ impl<M> fmt::Debug for SelfRef<M> {
     }
 }
 
+impl<M> SelfRef<M> {
+    /// The same way without a trace: for what an actor does on its own account, such as ticks and batches of many senders. With the
+    /// trace of the message in hand, each tick would carry it on to the next, for ever.
+    #[must_use]
+    pub fn untraced(self) -> Self {
+        Self {
+            trace: TraceContext::default(),
+            ..self
+        }
+    }
+}
+
 impl<M: Send + 'static> SelfRef<M> {
     /// Sends, with the trace context of the message during which this reference was taken. Does nothing after the actor's end.
     pub fn send(&self, message: M) {

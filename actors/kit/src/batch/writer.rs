@@ -104,7 +104,7 @@ impl<S: BatchStore> BatchWriter<S> {
         if self.queue.has_urgent() {
             // Behind what is already in the mailbox, so that all of it joins the batch.
             self.flush_queued = true;
-            own(&ctx.me(), Own::Flush);
+            own(&ctx.me().untraced(), Own::Flush);
         } else if !self.lazy.is_armed() {
             self.lazy.arm(ctx, self.limits.lazy_idle, |generation| {
                 WriterMsg::Own(OwnMsg(Own::LazyElapsed(generation)))
@@ -136,7 +136,7 @@ impl<S: BatchStore> BatchWriter<S> {
             batch.refuse(WriteError::Unavailable);
             return;
         };
-        let done = TellDone(ctx.me());
+        let done = TellDone(ctx.me().untraced());
         self.running = Some(tokio::spawn(async move {
             let _done = done;
             let result = store.commit(&batch.entries, batch.attempt).await;

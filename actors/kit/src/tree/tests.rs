@@ -134,6 +134,14 @@ async fn too_many_crashes_end_the_tree() {
     );
 }
 
+#[tokio::test]
+async fn waiting_for_a_failure_can_be_spawned() {
+    let f = fixture(&["a"], Restart::Permanent).await;
+    let waiting = tokio::spawn(async move { f.tree.failed().await });
+    waiting.abort();
+    assert!(waiting.await.unwrap_err().is_cancelled());
+}
+
 #[tokio::test(start_paused = true)]
 async fn crashes_far_apart_never_end_the_tree() {
     let f = fixture(&["a"], Restart::Permanent).await;
