@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::payment::{
-    AttemptRecord, AttemptState, Base, Change, FollowUp, Payment, PaymentEvent, PaymentRequest,
-    PaymentState, RefundState, Tally, Wake, Work,
+use crate::change::{
+    AttemptRecord, AttemptState, Base, Change, FollowUp, PaymentEvent, Tally, Wake, Work,
 };
+use crate::payment::{Payment, PaymentRequest, PaymentState, RefundState};
 use crate::policy::Policy;
 use crate::refund;
 use crate::rules::{Decision, Ignored};

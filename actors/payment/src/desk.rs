@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use actor_kit::{Mailbox, TraceContext};
 
+use crate::change::FollowUp;
 use crate::event::Event;
 use crate::ledger::{Applied, ApplyError, BooksUnavailable, Ledger, PaymentBooks};
-use crate::payment::{FollowUp, InvalidRequest, Payment, PaymentId, PaymentRequest};
+use crate::payment::{InvalidRequest, Payment, PaymentId, PaymentRequest};
 use crate::processor::ProcessorMsg;
 use crate::rules::{Ignored, Refusal};
 

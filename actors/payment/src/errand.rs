@@ -17,9 +17,10 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 use actor_kit::TraceContext;
 
+use crate::change::{Change, FollowUp, Work};
 use crate::event::{AttemptOutcome, Event, RefundOutcome};
 use crate::ledger::{Applied, ApplyError, Ledger};
-use crate::payment::{Change, FollowUp, Payment, Work};
+use crate::payment::Payment;
 use crate::provider::{ChargeCall, PaymentProvider, RefundCall};
 
 /// What is to be done next for the payment, if anything is.

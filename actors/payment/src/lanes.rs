@@ -5,7 +5,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::payment::{PaymentId, Work};
+use crate::change::Work;
+use crate::payment::PaymentId;
 use crate::processor::ProcessorLimits;
 
 #[derive(Debug)]

@@ -19,8 +19,9 @@ use actor_kit::{AskError, Mailbox, TraceContext};
 use tracing::{error, warn};
 use uuid::Uuid;
 
+use crate::change::{Base, Change};
 use crate::event::Event;
-use crate::payment::{Base, Change, Payment, PaymentId};
+use crate::payment::{Payment, PaymentId};
 use crate::policy::Policy;
 use crate::rules::{Decision, Ignored, Refusal, decide};
 

@@ -30,6 +30,7 @@
     )
 )]
 
+mod change;
 mod charge;
 pub mod desk;
 pub mod errand;
@@ -43,12 +44,15 @@ pub mod provider;
 mod refund;
 pub mod rules;
 
+pub use change::{
+    AttemptRecord, AttemptState, Base, Change, FollowUp, PaymentEvent, RefundRecord,
+    RefundRecordState, Tally, Wake, Work,
+};
 pub use desk::{Answered, DeskError, PaymentDesk};
 pub use event::{AttemptOutcome, Event, Found, RefundOutcome};
 pub use payment::{
-    AttemptRecord, AttemptState, Base, Cents, Change, FollowUp, InvalidRequest, OrderId,
-    PAYMENT_METHOD_BYTES_MAX, Payment, PaymentEvent, PaymentId, PaymentMethod, PaymentRequest,
-    PaymentState, RefundRecord, RefundRecordState, RefundState, Tally, Wake, Work,
+    Cents, InvalidRequest, OrderId, PAYMENT_METHOD_BYTES_MAX, Payment, PaymentId, PaymentMethod,
+    PaymentRequest, PaymentState, RefundState,
 };
 pub use policy::Policy;
 pub use processor::{PaymentProcessor, ProcessorLimits, ProcessorMsg};

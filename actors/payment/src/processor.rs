@@ -10,109 +10,29 @@
 //! It owns queues and nothing else; rows belong to the books. A crash loses only memory: every payment in hand has a wake time. A panic
 //! in one errand costs that payment one lease and its neighbours nothing. A stop takes no new work and waits, bounded, for running calls.
 
+mod messages;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_kit::{Actor, ActorError, Ctx, Generation, Permit, Reply, SelfRef, TaskPanicked, Timer};
+use actor_kit::{Actor, ActorError, Ctx, Generation, SelfRef, TaskPanicked, Timer};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use crate::change::{FollowUp, Work};
 use crate::errand::{self, Next};
 use crate::lanes::Lanes;
 use crate::ledger::{BooksUnavailable, Claim, Ledger, PaymentBooks};
-use crate::payment::{FollowUp, Payment, PaymentId, Work};
+use crate::payment::{Payment, PaymentId};
 use crate::provider::PaymentProvider;
 use crate::rules::resume;
 
+pub use messages::{Depth, OwnMsg, ProcessorLimits, ProcessorMsg};
+use messages::{Job, Own};
+
 /// A claim that takes longer counts as failed; what it may still claim comes back when its lease ends.
 const CLAIM_DEADLINE: Duration = Duration::from_secs(10);
-
-/// The processor's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProcessorLimits {
-    /// Charge calls at once: enough that some hanging calls leave room, few enough for a provider's connection limits.
-    pub charges_in_flight: usize,
-    /// Look-up calls at once; a lane of their own, so that hanging charges cannot keep their own resolution waiting.
-    pub look_ups_in_flight: usize,
-    /// Refund calls at once.
-    pub refunds_in_flight: usize,
-    /// Payments in memory: running, queued or resting. Beyond it the rows wait for a claim.
-    pub held_max: usize,
-    /// Pause between claims: how late the net catches what the hand-over lost.
-    pub poll_every: Duration,
-    /// How long a stopping processor waits for the calls in flight; most take milliseconds, the others are looked up later.
-    pub drain_deadline: Duration,
-}
-
-impl Default for ProcessorLimits {
-    fn default() -> Self {
-        Self {
-            charges_in_flight: 256,
-            look_ups_in_flight: 32,
-            refunds_in_flight: 32,
-            held_max: 2_048,
-            poll_every: Duration::from_secs(1),
-            drain_deadline: Duration::from_secs(3),
-        }
-    }
-}
-
-/// What the processor can be told.
-#[derive(Debug)]
-pub enum ProcessorMsg {
-    /// Work that a commit has just made due. Send with `try_send`: what does not fit is claimed.
-    HandOver {
-        /// The row as committed.
-        payment: Box<Payment>,
-        /// What to do and when.
-        follow_up: FollowUp,
-    },
-    /// Asks what is in memory.
-    Inspect {
-        /// Takes the answer.
-        reply: Reply<Depth>,
-    },
-    /// What the processor tells itself.
-    Own(OwnMsg),
-}
-
-/// What is in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Depth {
-    /// Payments running, queued or resting.
-    pub held: usize,
-    /// Provider calls running, with their writes.
-    pub running: usize,
-}
-
-/// A message of the processor to itself; nobody else can make one.
-#[derive(Debug)]
-pub struct OwnMsg(Own);
-
-#[derive(Debug)]
-enum Own {
-    /// Time to claim.
-    Poll(Generation),
-    /// The claim came back.
-    Claimed(Result<Vec<Payment>, BooksUnavailable>),
-    /// A payment has rested long enough.
-    Ripe(Box<Job>),
-    /// An errand has ended.
-    Ended {
-        id: PaymentId,
-        work: Work,
-        next: Result<Next, TaskPanicked>,
-    },
-}
-
-/// A payment in a queue, with its place in the mailbox if it came through there.
-#[derive(Debug)]
-struct Job {
-    payment: Payment,
-    work: Work,
-    permit: Option<Permit>,
-}
 
 /// See the module's documentation.
 pub struct PaymentProcessor<B, P> {
@@ -122,6 +42,8 @@ pub struct PaymentProcessor<B, P> {
     limits: ProcessorLimits,
     lanes: Lanes<Job>,
     poll: Timer,
+    /// The last claim failed: an outage is told once.
+    claims_fail: bool,
     /// To oneself outside every trace: what runs later must not hang on the order that happened to be in hand.
     me: Option<SelfRef<ProcessorMsg>>,
     /// One permit per running errand; all of them free means that none runs.
@@ -139,6 +61,7 @@ impl<B: PaymentBooks, P: PaymentProvider> PaymentProcessor<B, P> {
             limits,
             lanes: Lanes::new(&limits),
             poll: Timer::default(),
+            claims_fail: false,
             me: None,
             running: Arc::new(Semaphore::new(errands_max(&limits))),
         }
@@ -270,6 +193,7 @@ impl<B: PaymentBooks, P: PaymentProvider> PaymentProcessor<B, P> {
         let mut pause = self.limits.poll_every;
         match claimed {
             Ok(payments) => {
+                self.claims_fail = false;
                 if !payments.is_empty() {
                     debug!(payments = payments.len(), "claimed due payments");
                     // There may be more: ask again as soon as these have places.
@@ -282,7 +206,11 @@ impl<B: PaymentBooks, P: PaymentProvider> PaymentProcessor<B, P> {
                     self.start_ready(ctx, work);
                 }
             }
-            Err(error) => warn!(%error, "due payments cannot be claimed"),
+            Err(error) if !self.claims_fail => {
+                warn!(%error, "due payments cannot be claimed");
+                self.claims_fail = true;
+            }
+            Err(error) => debug!(%error, "due payments still cannot be claimed"),
         }
         self.poll_later(ctx, pause);
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::change::{
+    Change, FollowUp, PaymentEvent, RefundRecord, RefundRecordState, Tally, Wake, Work,
+};
 use crate::charge::{next_version, write};
 use crate::event::RefundOutcome;
-use crate::payment::{
-    Change, FollowUp, Payment, PaymentEvent, RefundRecord, RefundRecordState, RefundState, Tally,
-    Wake, Work,
-};
+use crate::payment::{Payment, RefundState};
 use crate::policy::Policy;
 use crate::rules::{Decision, Ignored, Illegal};
 

@@ -15,9 +15,10 @@
 //! them; indefinite ones count only for the last attempt. A capture is written once: as CAPTURED, or beside a closed row together with
 //! the refund it needs. A row has a wake time exactly when [`resume`] names work.
 
+use crate::change::{Change, Work};
 use crate::charge;
 use crate::event::{AttemptOutcome, Event, Found};
-use crate::payment::{Change, Payment, PaymentRequest, PaymentState, RefundState, Work};
+use crate::payment::{Payment, PaymentRequest, PaymentState, RefundState};
 use crate::policy::Policy;
 use crate::refund;
 

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use shopapi_postgres::{Client, Disconnected, Failure, PgConfig, Session};
+use actor_kit::batch::BatchError;
+use shopapi_postgres::{Client, Disconnected, Failure, FailureClass, PgConfig, Session};
 use tokio::time::timeout;
+use tracing::error;
 
 /// A statement that takes longer is given up and its connection dropped. Above the role's `statement_timeout`, whose error knows more.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(15);
@@ -47,6 +49,22 @@ impl Database {
         }
     }
 
+    /// What a writer has to do about a failed statement.
+    pub(crate) fn batch_error(&mut self, trouble: &Trouble) -> BatchError {
+        let Failure { class, text } = self.judge(trouble);
+        match class {
+            FailureClass::Data => BatchError::Data(text),
+            FailureClass::Retry | FailureClass::StalePlan => BatchError::Retry(text),
+            FailureClass::Disconnected => BatchError::Disconnected(text),
+            FailureClass::Unknown => BatchError::Unknown(text),
+            FailureClass::Other => {
+                // Our mistake or a damaged database. Not the entries' fault: nobody is sent to the dead letters for it.
+                error!(text, "a batch's statement failed");
+                BatchError::Disconnected(text)
+            }
+        }
+    }
+
     /// Classifies what a statement ended with; the connection is dropped when its state is in doubt.
     pub(crate) fn judge(&mut self, trouble: &Trouble) -> Failure {
         match (&mut self.session, trouble) {
@@ -54,7 +72,7 @@ impl Database {
             (Some(session), Trouble::Overdue) => session.overdue(),
             (None, Trouble::Error(error)) => Failure::from(error),
             (None, Trouble::Overdue) => Failure {
-                class: shopapi_postgres::FailureClass::Unknown,
+                class: FailureClass::Unknown,
                 text: "no answer within the deadline".to_owned(),
             },
         }

@@ -3,30 +3,28 @@
 //! Requests are repeated: each item is handled by itself and answered in its place, so one bad item costs its neighbours nothing, and the
 //! items of one call meet in one batch of the ledger.
 
+mod convert;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use actor_kit::{ActorError, StopSignal, TraceContext};
 use futures::future::join_all;
 use futures::stream::{self, Stream};
-use payment::ledger::{ApplyError, PaymentBooks};
-use payment::{
-    Answered, Cents, DeskError, OrderId, Payment, PaymentDesk, PaymentId, PaymentMethod,
-    PaymentRequest, PaymentState, RefundState, Refusal,
-};
-use shopapi_proto::common::v1::ItemError;
+use payment::ledger::PaymentBooks;
+use payment::{Answered, DeskError, PaymentDesk, PaymentId, Refusal};
 use shopapi_proto::payments::v1 as wire;
 use shopapi_proto::payments::v1::payments_service_server::{
     PaymentsService, PaymentsServiceServer,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tonic::transport::Server;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span, info_span, warn};
-use uuid::Uuid;
 
 use crate::config::Limits;
-use crate::{events, telemetry};
+use crate::telemetry;
+use convert::{failed, parameters, parse_id, result};
 
 /// Silence on a connection before it is asked whether it lives: a partition must not leave dead streams behind.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
@@ -236,84 +234,4 @@ fn item_span(name: &'static str, order_id: i64, traceparent: &str, call: &Span) 
     order.parent_of(&span);
     TraceContext::of(call).link_to(&span);
     span
-}
-
-struct BadItem(&'static str);
-
-fn parse_id(id: &str) -> Result<PaymentId, BadItem> {
-    Uuid::try_parse(id)
-        .map(PaymentId)
-        .map_err(|_| BadItem("payment_id must be a UUID"))
-}
-
-fn parameters(item: wire::PaymentParameters) -> Result<PaymentRequest, BadItem> {
-    Ok(PaymentRequest {
-        payment_id: parse_id(&item.payment_id)?,
-        order_id: OrderId(item.order_id),
-        amount: Cents(item.amount_cents),
-        currency: item.currency,
-        payment_method: PaymentMethod::new(item.payment_method),
-        traceparent: events::trace_to_keep(Some(item.traceparent)),
-    })
-}
-
-fn failed(payment_id: String, BadItem(message): BadItem) -> wire::PaymentResult {
-    error(payment_id, Code::InvalidArgument, message.to_owned())
-}
-
-fn error(payment_id: String, code: Code, message: String) -> wire::PaymentResult {
-    wire::PaymentResult {
-        payment_id,
-        outcome: Some(wire::payment_result::Outcome::Error(ItemError {
-            code: code as i32,
-            message,
-        })),
-    }
-}
-
-fn result(payment_id: String, answer: Result<Payment, DeskError>) -> wire::PaymentResult {
-    match answer {
-        Ok(payment) => wire::PaymentResult {
-            payment_id,
-            outcome: Some(wire::payment_result::Outcome::Payment(to_wire(&payment))),
-        },
-        Err(failure) => {
-            let code = match &failure {
-                DeskError::Invalid(_) => Code::InvalidArgument,
-                DeskError::Refused(Refusal::NoSuchPayment) => Code::NotFound,
-                DeskError::Refused(
-                    Refusal::ParametersDiffer | Refusal::OrderTaken | Refusal::NotCaptured,
-                ) => Code::FailedPrecondition,
-                DeskError::Apply(ApplyError::Unavailable | ApplyError::Overloaded) => {
-                    Code::Unavailable
-                }
-                DeskError::Apply(ApplyError::Poisoned) => Code::Internal,
-            };
-            error(payment_id, code, failure.to_string())
-        }
-    }
-}
-
-fn to_wire(payment: &Payment) -> wire::Payment {
-    let state = match payment.state {
-        PaymentState::Requested => wire::PaymentState::Requested,
-        PaymentState::Unknown => wire::PaymentState::Unknown,
-        PaymentState::Captured => wire::PaymentState::Captured,
-        PaymentState::Declined => wire::PaymentState::Declined,
-        PaymentState::Voided => wire::PaymentState::Voided,
-    };
-    let refund_state = match payment.refund {
-        RefundState::None => wire::RefundState::Unspecified,
-        RefundState::Requested | RefundState::Open => wire::RefundState::Requested,
-        RefundState::Refunded => wire::RefundState::Refunded,
-        RefundState::Stuck => wire::RefundState::Refused,
-    };
-    wire::Payment {
-        payment_id: payment.id().to_string(),
-        order_id: payment.request.order_id.0,
-        state: state.into(),
-        refund_state: refund_state.into(),
-        reason: payment.reason.clone().unwrap_or_default(),
-        version: payment.version,
-    }
 }

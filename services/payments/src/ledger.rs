@@ -20,11 +20,10 @@ use outbox::DrainerMsg;
 use payment::Base;
 use payment::ledger::{LedgerAnswer, LedgerEntry, Recorded};
 use payments_sql::queries::ledger::{PaymentRow, find_payments};
-use shopapi_postgres::{Failure, FailureClass, PgConfig};
-use tracing::error;
+use shopapi_postgres::PgConfig;
 use uuid::Uuid;
 
-use crate::database::{Database, Trouble};
+use crate::database::Database;
 use crate::telemetry;
 use columns::Columns;
 pub(crate) use rows::payment;
@@ -53,7 +52,7 @@ impl LedgerStore {
             .map_err(|lost| BatchError::Disconnected(lost.reason))?;
         match Database::bounded(columns.write(client)).await {
             Ok(ordinals) => Ok(columns.positions(&ordinals)),
-            Err(trouble) => Err(self.failed(&trouble)),
+            Err(trouble) => Err(self.database.batch_error(&trouble)),
         }
     }
 
@@ -77,21 +76,6 @@ impl LedgerStore {
         let found = Database::bounded(query.bind(client, &ids, &orders).all()).await;
         drop(query);
         found.map_err(|trouble| BatchError::Unknown(self.database.judge(&trouble).text))
-    }
-
-    fn failed(&mut self, trouble: &Trouble) -> BatchError {
-        let Failure { class, text } = self.database.judge(trouble);
-        match class {
-            FailureClass::Data => BatchError::Data(text),
-            FailureClass::Retry | FailureClass::StalePlan => BatchError::Retry(text),
-            FailureClass::Disconnected => BatchError::Disconnected(text),
-            FailureClass::Unknown => BatchError::Unknown(text),
-            FailureClass::Other => {
-                // Our mistake or a damaged database. Not the entries' fault: nobody is sent to the dead letters for it.
-                error!(text, "the ledger's statement failed");
-                BatchError::Disconnected(text)
-            }
-        }
     }
 
     /// What the commit entails, once its outcome is known.

@@ -123,7 +123,7 @@ async fn serve(
         listener: Arc::new(grpc),
     };
     let mailboxes = tree::Mailboxes::new(&limits);
-    let tree = tree::tree(outside, &mailboxes, config.policy, limits)
+    let tree = tree::tree(&outside, &mailboxes, config.policy, limits)
         .start()
         .await?;
 

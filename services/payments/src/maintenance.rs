@@ -100,3 +100,70 @@ async fn prune(database: &mut Database, what: Prune, limits: &Limits) {
         debug!(?what, rows = total, "pruned");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use devstack::{SUPERUSER, TestStack};
+
+    #[tokio::test]
+    async fn only_what_is_done_and_old_is_forgotten() {
+        let stack = TestStack::migrated().await.unwrap();
+        let books = stack
+            .cluster
+            .connect(SUPERUSER, "paymentsdb")
+            .await
+            .unwrap();
+        let provider = stack
+            .cluster
+            .connect(SUPERUSER, "providerdb")
+            .await
+            .unwrap();
+        // UUIDv7s of 2001 and of 2109: their age is in the key.
+        let old = "00e40000-0000-7000-8000-";
+        let young = "04000000-0000-7000-8000-";
+        books
+            .batch_execute(&format!(
+                "INSERT INTO outbox (event_id, order_id, aggregate_seq, subject, schema_version, payload, published_at)
+                 VALUES ('{old}000000000001', 1, 1, 's', 1, '', now()),
+                        ('{old}000000000002', 2, 1, 's', 1, '', NULL),
+                        ('{young}000000000003', 3, 1, 's', 1, '', now());
+                 INSERT INTO dead_letters (letter_id, stream, consumer, subject, reason, detail, delivered, payload, payload_bytes, created_at)
+                 SELECT gen_random_uuid(), 's', 'c', 's', 'poison', 'd', 1, '', 0, now() - make_interval(days => age)
+                 FROM unnest(ARRAY[1, 29, 31, 90]) age;"
+            ))
+            .await
+            .unwrap();
+        provider
+            .batch_execute(
+                "INSERT INTO provider_calls (idempotency_key, calls, created_at)
+                 SELECT gen_random_uuid(), 1, now() - make_interval(days => age) FROM unnest(ARRAY[1, 8]) age;",
+            )
+            .await
+            .unwrap();
+        let config = |service| PgConfig::parse(&stack.url(service), "test").unwrap();
+        let mut ours = Database::new(&config("payments"), "test");
+        let mut theirs = Database::new(&config("provider"), "test");
+        // One row at a time, so that the loop over full statements is walked.
+        let limits = Limits {
+            prune_rows_max: 1,
+            ..Limits::default()
+        };
+
+        prune(&mut ours, Prune::Outbox, &limits).await;
+        prune(&mut ours, Prune::DeadLetters, &limits).await;
+        prune(&mut theirs, Prune::ProviderCalls, &limits).await;
+
+        let orders = "SELECT order_id FROM outbox ORDER BY order_id";
+        let left = books.query(orders, &[]).await.unwrap();
+        let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect();
+        assert_eq!(left, [2, 3], "the unpublished and the young one");
+        let letters = books.query("SELECT FROM dead_letters", &[]).await.unwrap();
+        assert_eq!(letters.len(), 2);
+        let calls = provider
+            .query("SELECT FROM provider_calls", &[])
+            .await
+            .unwrap();
+        assert_eq!(calls.len(), 1);
+    }
+}

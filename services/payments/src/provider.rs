@@ -12,6 +12,7 @@
 //! Like a real provider it goes on with what it was told when the caller has hung up: a slow charge may be captured after the caller's
 //! deadline. A crash of this process forgets what it has not booked.
 
+mod answers;
 mod ledger;
 mod script;
 

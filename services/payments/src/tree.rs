@@ -80,7 +80,7 @@ pub(crate) struct Outside {
 
 /// Declares the tree. The listener is bound before, so that a taken port is an error of the start and survives restarts of `grpc`.
 pub(crate) fn tree(
-    outside: Outside,
+    outside: &Outside,
     mailboxes: &Mailboxes,
     policy: Policy,
     limits: Limits,
@@ -98,14 +98,14 @@ pub(crate) fn tree(
     );
     Tree::new("payments")
         .intensity(5, Duration::from_secs(60))
-        .child(ledger_child(&outside, mailboxes))
-        .child(publisher_child(&outside, mailboxes))
-        .child(drainer_child(&outside, mailboxes))
-        .child(provider_child(&outside, mailboxes))
-        .child(processor_child(&outside, mailboxes, ledger, books, limits))
-        .child(maintenance_child(&outside, limits))
-        .child(consumer_child(&outside, mailboxes, desk.clone()))
-        .child(grpc_child(&outside, desk, limits))
+        .child(ledger_child(outside, mailboxes))
+        .child(publisher_child(outside, mailboxes))
+        .child(drainer_child(outside, mailboxes))
+        .child(provider_child(outside, mailboxes))
+        .child(processor_child(outside, mailboxes, ledger, books, limits))
+        .child(maintenance_child(outside, limits))
+        .child(consumer_child(outside, mailboxes, desk.clone()))
+        .child(grpc_child(outside, desk, limits))
 }
 
 fn ledger_child(outside: &Outside, mailboxes: &Mailboxes) -> ChildSpec {
@@ -247,7 +247,7 @@ mod tests {
         let limits = Limits::default();
         let mailboxes = Mailboxes::new(&limits);
 
-        let running = tree(outside, &mailboxes, Policy::default(), limits)
+        let running = tree(&outside, &mailboxes, Policy::default(), limits)
             .start()
             .await
             .unwrap();

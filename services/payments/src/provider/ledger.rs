@@ -10,12 +10,12 @@ use payment::{AttemptOutcome, ChargeCall, RefundCall, RefundOutcome};
 use payments_sql::queries::provider::{
     ChargeRow, RefundRow, count_calls, load_charges, load_refunds, store_charges, store_refunds,
 };
-use shopapi_postgres::{Failure, FailureClass, PgConfig};
-use tracing::error;
+use shopapi_postgres::PgConfig;
 use uuid::Uuid;
 
-use super::script::{self, CAPTURED, ChargeScript, DECLINED, REFUNDED, REFUSED};
-use crate::database::{Database, Trouble};
+use super::answers::{Refunding, decide_refund, fresh_outcome, replay};
+use super::script::{CAPTURED, ChargeScript, DECLINED, REFUNDED, REFUSED};
+use crate::database::Database;
 
 /// One call to be booked.
 #[derive(Clone, Debug)]
@@ -159,7 +159,7 @@ impl ProviderStore {
         let keys: Vec<Uuid> = errors.keys().copied().collect();
         let client = self.database.client().await.map_err(disconnected)?;
         let counted = Database::bounded(count_calls().bind(client, &keys).all()).await;
-        let counted = counted.map_err(|trouble| self.failed(&trouble))?;
+        let counted = counted.map_err(|trouble| self.database.batch_error(&trouble))?;
         Ok(counted
             .into_iter()
             .filter(|row| {
@@ -203,7 +203,7 @@ impl ProviderStore {
                 .all(),
         )
         .await;
-        stored.map_err(|trouble| self.failed(&trouble))
+        stored.map_err(|trouble| self.database.batch_error(&trouble))
     }
 
     async fn load_charges(&mut self, keys: &[Uuid]) -> Result<Vec<ChargeRow>, BatchError> {
@@ -212,7 +212,7 @@ impl ProviderStore {
         }
         let client = self.database.client().await.map_err(disconnected)?;
         let rows = Database::bounded(load_charges().bind(client, &keys).all()).await;
-        rows.map_err(|trouble| self.failed(&trouble))
+        rows.map_err(|trouble| self.database.batch_error(&trouble))
     }
 
     /// Outcomes by refund id. A refund that met another one meanwhile has none: it is read again with the next batch.
@@ -227,7 +227,7 @@ impl ProviderStore {
         let charges = self.load_charges(&keys).await?;
         let client = self.database.client().await.map_err(disconnected)?;
         let known = Database::bounded(load_refunds().bind(client, &keys).all()).await;
-        let known: Vec<RefundRow> = known.map_err(|trouble| self.failed(&trouble))?;
+        let known: Vec<RefundRow> = known.map_err(|trouble| self.database.batch_error(&trouble))?;
         let mut outcomes = HashMap::new();
         let mut fresh = Vec::new();
         for call in calls {
@@ -284,21 +284,7 @@ impl ProviderStore {
                 .all(),
         )
         .await;
-        stored.map_err(|trouble| self.failed(&trouble))
-    }
-
-    fn failed(&mut self, trouble: &Trouble) -> BatchError {
-        let Failure { class, text } = self.database.judge(trouble);
-        match class {
-            FailureClass::Data => BatchError::Data(text),
-            FailureClass::Retry | FailureClass::StalePlan => BatchError::Retry(text),
-            FailureClass::Disconnected => BatchError::Disconnected(text),
-            FailureClass::Unknown => BatchError::Unknown(text),
-            FailureClass::Other => {
-                error!(text, "the provider's statement failed");
-                BatchError::Disconnected(text)
-            }
-        }
+        stored.map_err(|trouble| self.database.batch_error(&trouble))
     }
 }
 
@@ -307,77 +293,5 @@ fn disconnected(lost: shopapi_postgres::Disconnected) -> BatchError {
     BatchError::Disconnected(lost.reason)
 }
 
-fn fresh_outcome(script: ChargeScript) -> AttemptOutcome {
-    match script.decline {
-        None => AttemptOutcome::Captured,
-        Some(reason) => AttemptOutcome::Declined {
-            reason: reason.to_owned(),
-        },
-    }
-}
-
-/// The stored answer, to the same question only.
-fn replay(call: &ChargeCall, row: &ChargeRow) -> AttemptOutcome {
-    let same = row.order_id == call.order_id.0
-        && row.amount_cents == call.amount.0
-        && row.currency == call.currency
-        && row.payment_method == call.payment_method.expose();
-    if !same {
-        error!(payment_id = %call.payment_id, "a charge came with the key of another charge: refused");
-        return AttemptOutcome::Unknown;
-    }
-    if row.outcome == CAPTURED {
-        AttemptOutcome::Captured
-    } else {
-        AttemptOutcome::Declined {
-            reason: row.reason.clone().unwrap_or_default(),
-        }
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Refunding {
-    /// Answered before, or refused without a trace because the call itself is wrong.
-    Replay(RefundOutcome),
-    /// A new answer.
-    Store(RefundOutcome),
-}
-
-fn refused(reason: &str) -> RefundOutcome {
-    RefundOutcome::Refused {
-        reason: reason.to_owned(),
-    }
-}
-
-fn decide_refund(call: &RefundCall, charges: &[ChargeRow], known: &[RefundRow]) -> Refunding {
-    let key = call.payment_id.0;
-    let captured = charges
-        .iter()
-        .find(|charge| charge.idempotency_key == key && charge.outcome == CAPTURED);
-    let Some(charge) = captured else {
-        return Refunding::Replay(refused("not_charged"));
-    };
-    let of_charge = || known.iter().filter(|refund| refund.charge_key == key);
-    if let Some(refund) = of_charge().find(|refund| refund.idempotency_key == call.refund_id) {
-        let same = refund.amount_cents == call.amount.0 && refund.currency == call.currency;
-        return Refunding::Replay(match (same, refund.outcome.as_str()) {
-            (false, _) => refused("parameters_differ"),
-            (true, REFUNDED) => RefundOutcome::Refunded,
-            (true, _) => refused(refund.reason.as_deref().unwrap_or("refused")),
-        });
-    }
-    if charge.amount_cents != call.amount.0 || charge.currency != call.currency {
-        return Refunding::Replay(refused("parameters_differ"));
-    }
-    if of_charge().any(|refund| refund.outcome == REFUNDED) {
-        return Refunding::Store(refused("already_refunded"));
-    }
-    let refusals = of_charge().count();
-    Refunding::Store(
-        if refusals < script::refund_refusals(&charge.payment_method) {
-            refused("refund_refused")
-        } else {
-            RefundOutcome::Refunded
-        },
-    )
-}
+#[cfg(test)]
+mod tests;

@@ -11,4 +11,5 @@ mod bus;
 mod commands;
 mod failures;
 mod late_money;
+mod spans;
 mod support;
