@@ -95,64 +95,63 @@ impl<T: Send + 'static> Lane<T> {
 
 #[cfg(test)]
 mod tests {
-    use actor_kit::Reply;
-    use actor_kit::probe::settle;
-    use tokio::sync::mpsc;
+    use actor_kit::probe::{Probe, probe, settle};
+    use actor_kit::{Mailbox, Reply};
 
     use super::*;
 
-    /// Calls as the callee sees them, each with the port that ends it.
-    type Calls = mpsc::UnboundedReceiver<(Vec<u32>, Reply<()>)>;
+    /// A call as the callee sees it, with the port that ends it.
+    type Call = (Vec<u32>, Reply<()>);
 
-    fn push(lane: &Lane<u32>, calls: &mpsc::UnboundedSender<(Vec<u32>, Reply<()>)>, item: u32) {
-        let calls = calls.clone();
+    fn push(lane: &Lane<u32>, callee: &Mailbox<Call>, item: u32) {
+        let callee = callee.clone();
         lane.push(item, move |items| {
             let (reply, answer) = Reply::channel();
-            calls.send((items, reply)).unwrap();
+            callee.try_send((items, reply)).unwrap();
             async move {
                 let _ = answer.await;
             }
         });
     }
 
-    async fn next(calls: &mut Calls) -> (Vec<u32>, Reply<()>) {
-        calls.recv().await.unwrap()
+    fn callee() -> (Mailbox<Call>, Probe<Call>) {
+        probe(8)
     }
 
     #[tokio::test]
     async fn what_waits_while_calls_are_under_way_is_the_next_call() {
-        let (sender, mut calls) = mpsc::unbounded_channel();
+        let (callee, mut calls) = callee();
         let lane = Lane::new(1, 3);
-        push(&lane, &sender, 0);
-        let (first, end_first) = next(&mut calls).await;
+        push(&lane, &callee, 0);
+        let (first, end_first) = calls.next().await;
         assert_eq!(first, [0]);
 
         for item in 1..=4 {
-            push(&lane, &sender, item);
+            push(&lane, &callee, item);
         }
-        settle().await;
-        assert!(calls.try_recv().is_err(), "one call at a time");
+        // One call at a time.
+        calls.expect_none().await;
         end_first.send(());
 
-        let (second, end_second) = next(&mut calls).await;
+        let (second, end_second) = calls.next().await;
         assert_eq!(second, [1, 2, 3], "no more than fits");
         end_second.send(());
-        let (third, end_third) = next(&mut calls).await;
+        let (third, end_third) = calls.next().await;
         assert_eq!(third, [4]);
         end_third.send(());
         settle().await;
 
-        push(&lane, &sender, 5);
-        assert_eq!(next(&mut calls).await.0, [5], "the place is free again");
+        push(&lane, &callee, 5);
+        assert_eq!(calls.next().await.0, [5], "the place is free again");
     }
 
     #[tokio::test]
     async fn a_call_that_panics_gives_its_place_back() {
-        let (sender, mut calls) = mpsc::unbounded_channel();
+        let (callee, mut calls) = callee();
         let lane = Lane::new(1, 3);
         lane.push(0, |_| async { panic!("a bug") });
         settle().await;
-        push(&lane, &sender, 1);
-        assert_eq!(next(&mut calls).await.0, [1]);
+        push(&lane, &callee, 1);
+        assert_eq!(calls.next().await.0, [1]);
     }
 }

@@ -44,13 +44,13 @@ pub(super) async fn create(
     };
     api.counters.created(result);
     match created? {
-        Answer::Accepted(response) => Ok(response),
+        Answer::Accepted(response) => Ok(*response),
         Answer::Rejected(status) => Err(status),
     }
 }
 
 enum Answer {
-    Accepted(CreateOrderResponse),
+    Accepted(Box<CreateOrderResponse>),
     /// The order exists and the stock refused it.
     Rejected(Status),
 }
@@ -110,10 +110,10 @@ fn answer(created: Created, order_id: OrderId) -> Result<Answer, Status> {
                 let rejected = status::refused(snapshot.saga.order.order_id, refusal);
                 return Ok(Answer::Rejected(rejected));
             }
-            Ok(Answer::Accepted(CreateOrderResponse {
+            Ok(Answer::Accepted(Box::new(CreateOrderResponse {
                 order: Some(wire::orders::order(OrderView::from(&snapshot))),
                 replayed,
-            }))
+            })))
         }
         Created::KeyReused { .. } => Err(status::conflict(Reason::IdempotencyKeyReused, None)),
         Created::Poisoned => {
@@ -152,7 +152,7 @@ fn check(request: CreateOrderRequest, wait_max: Duration) -> Result<Checked, Sta
         .map_err(|_| status::invalid("wait_ms: not negative"))?;
     Ok(Checked {
         customer_id: customer(&customer_id)?,
-        lines: items.into_iter().map(line).collect(),
+        lines: items.iter().map(line).collect(),
         payment_method: PaymentMethod::new(&payment_method),
         key: key(idempotency_key, request_fingerprint)?,
         wait: wait.min(wait_max),
@@ -166,7 +166,7 @@ pub(super) fn customer(text: &str) -> Result<CustomerId, Status> {
         .map_err(|_| status::invalid("customer_id: a UUID"))
 }
 
-fn line(line: common::Line) -> Line {
+fn line(line: &common::Line) -> Line {
     Line {
         sku: Sku::new(&line.sku),
         quantity: line.quantity,

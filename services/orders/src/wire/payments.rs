@@ -64,7 +64,7 @@ pub(crate) fn request_answer(
     result: proto::PaymentResult,
 ) -> Result<RequestAnswer, CallError> {
     match answered("RequestPayment", payment_id, result)? {
-        Answered::Known(payment) => state(payment_id, payment),
+        Answered::Known(payment) => state(payment_id, &payment),
         Answered::Conflict => Ok(RequestAnswer::Mismatch),
         Answered::NotKnown => Err(misunderstood("RequestPayment", payment_id)),
     }
@@ -75,13 +75,13 @@ pub(crate) fn get_answer(
     result: proto::PaymentResult,
 ) -> Result<Option<RequestAnswer>, CallError> {
     match answered("GetPayment", payment_id, result)? {
-        Answered::Known(payment) => state(payment_id, payment).map(Some),
+        Answered::Known(payment) => state(payment_id, &payment).map(Some),
         Answered::NotKnown => Ok(None),
         Answered::Conflict => Err(misunderstood("GetPayment", payment_id)),
     }
 }
 
-fn state(payment_id: PaymentId, payment: proto::Payment) -> Result<RequestAnswer, CallError> {
+fn state(payment_id: PaymentId, payment: &proto::Payment) -> Result<RequestAnswer, CallError> {
     match payment.state() {
         PaymentState::Requested => Ok(RequestAnswer::Requested),
         PaymentState::Captured => Ok(RequestAnswer::Captured),

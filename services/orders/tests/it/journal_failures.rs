@@ -122,7 +122,8 @@ async fn one_entry_that_the_database_refuses_is_found_and_its_neighbours_go_on()
 async fn a_killed_connection_loses_and_doubles_nothing() {
     let bench = Bench::start().await;
     let (journal, _alone) = writer(&bench).await;
-    let killer = bench.connect().await;
+    let killer = bench.stack.cluster.connect(devstack::SUPERUSER, "ordersdb");
+    let killer = killer.await.unwrap();
     let killing = async {
         let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'orders'";
         let mut ticks = tokio::time::interval(std::time::Duration::from_millis(15));

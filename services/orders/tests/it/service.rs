@@ -44,8 +44,9 @@ fn quick() -> SagaLimits {
         sweep_lease: Duration::from_secs(1),
         inventory_call: Duration::from_millis(500),
         backoff: actor_kit::Backoff {
-            base: Duration::from_millis(200),
-            cap: Duration::from_secs(1),
+            // Above the journal's lazy half second, within which COMPLETED is written.
+            base: Duration::from_secs(2),
+            cap: Duration::from_secs(5),
         },
         ..SagaLimits::default()
     }
