@@ -17,6 +17,9 @@ pub struct SagaLimits {
     pub journal_write: Duration,
     /// The first deadline of an accepted order, well past the happy path: an order that goes well never moves its deadline.
     pub first_deadline: Duration,
+    /// The first deadline of a void. It may meet an attempt whose outcome is open, which usually settles within milliseconds, and a
+    /// customer who cancelled is watching.
+    pub void_deadline: Duration,
     /// The deadlines after that, while the same step waits. The cap bounds how long a healed neighbour goes unnoticed.
     pub backoff: Backoff,
     /// How many deadlines Reserve may miss. With the values above about half a minute: longer outages are better told to the customer
@@ -57,6 +60,7 @@ impl Default for SagaLimits {
             payments_call: Duration::from_secs(5),
             journal_write: Duration::from_secs(30),
             first_deadline: Duration::from_secs(5),
+            void_deadline: Duration::from_millis(500),
             backoff: Backoff {
                 base: Duration::from_secs(1),
                 cap: Duration::from_secs(60),

@@ -103,7 +103,15 @@ impl Moves<'_> {
 
     /// A step that asks somebody and has a deadline of its own.
     fn asking(self, step: SagaStep, cause: impl Into<String>) -> Stepped {
-        self.to(step, cause).wake(self.fresh()).then_resume().done()
+        let limits = self.inputs.limits;
+        let deadline = match step {
+            Voiding { .. } => limits.void_deadline,
+            _ => limits.first_deadline,
+        };
+        self.to(step, cause)
+            .wake(Wake::After(deadline))
+            .then_resume()
+            .done()
     }
 
     /// An end.
@@ -136,7 +144,7 @@ impl Moves<'_> {
         let Inputs { limits, jitter } = *self.inputs;
         let missed = self.saga.missed_deadlines.saturating_add(1);
         let cause = format!(
-            "{}: no answer in time, asking again ({missed}).",
+            "{}: not settled yet, asking again ({missed}).",
             waits_for(&self.saga.step)
         );
         let mut next = self.stay(self.saga.step.clone(), cause);
