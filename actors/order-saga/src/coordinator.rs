@@ -4,7 +4,7 @@
 //!   event ──▶ step(&saga, event) ──▶ Next ──▶ journal ──▶ Written ──▶ ask inventory, payments ──▶ answers come back as events
 //!                   │                            │            └─────▶ answer the sender, tell who waits
 //!                   ├─▶ Ignore: answer           └─▶ Stale: load, step the same event again
-//!                   └─▶ Illegal: load once, step again; illegal again: answer
+//!                   └─▶ Illegal, or a refusal: load once, step again; the same again: answer
 //! ```
 //!
 //! **Invariants.** One event at a time: the next is taken when the one before is committed or dropped. A sender is answered only after
@@ -201,6 +201,7 @@ impl SagaCoordinator {
                 let trace = if here.is_valid() { here } else { trace };
                 self.write(next, todo, trace, ctx);
             }
+            Stepped::Ignore(why) if why.refuses() && !todo.reloaded => self.load(Some(todo), ctx),
             Stepped::Ignore(why) => {
                 if todo.event == SagaEvent::Unanswered(Call::Reserve) {
                     self.waiters.give_up_on_stock(&self.state, Instant::now());

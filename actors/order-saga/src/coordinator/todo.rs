@@ -8,7 +8,7 @@ use crate::saga::SagaEvent;
 pub(super) struct Todo {
     pub(super) event: SagaEvent,
     pub(super) trace: TraceContext,
-    /// The saga was read for this event: `Illegal` counts.
+    /// The saga was read for this event: `Illegal` and refusals count.
     pub(super) reloaded: bool,
     reply: Option<Reply<Outcome>>,
     /// The event's place in the mailbox: freed with its outcome, so that the queue is bounded by the mailbox.

@@ -153,6 +153,26 @@ pub enum Ignored {
     NotResolvable,
 }
 
+impl Ignored {
+    /// Whether the sender is turned away. Like [`Stepped::Illegal`] that counts only on a freshly loaded saga: another replica may have
+    /// moved it on.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        match self {
+            Self::AlreadyPaid
+            | Self::NotCancellable
+            | Self::NotPaid
+            | Self::IsStuck
+            | Self::NotResolvable => true,
+            Self::Duplicate
+            | Self::Superseded
+            | Self::AwaitsDeadline
+            | Self::AlreadyHolds
+            | Self::Ended => false,
+        }
+    }
+}
+
 impl OrderEvent {
     /// The last part of its subject: `orders.<name>`.
     #[must_use]

@@ -297,6 +297,26 @@ async fn an_event_that_contradicts_an_old_cache_is_stepped_on_the_stored_saga() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_customer_is_not_turned_away_on_an_old_cache() {
+    let mut stage = Stage::new().await;
+
+    let _created = stage.create(1, NO_WAIT);
+    stage.commit().await;
+    let _unanswered = stage.next_reserve().await;
+    let held = SagaEvent::ReserveAnswered(ReserveAnswer::Held(crate::support::quote()));
+    for event in [held, succeeded(1)] {
+        stage.store.move_elsewhere(1, &event);
+    }
+    let outcome = stage.deliver(1, SagaEvent::RefundRequested);
+    stage.commit().await;
+
+    assert_eq!(
+        moved(outcome.await.unwrap()).saga.status(),
+        OrderStatus::RefundPending
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_contradicts_the_stored_saga_is_illegal() {
     let mut stage = Stage::new().await;
     stage.store.insert(1, SagaStep::Reserving);
