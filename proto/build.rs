@@ -10,6 +10,11 @@ const CONTRACTS: [&str; 5] = [
     "shopapi/events/v1/events.proto",
 ];
 
+#[expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "this is how a build script talks with cargo"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=shopapi");
     let descriptors = protox::compile(CONTRACTS, ["."])?;

@@ -44,7 +44,7 @@ async fn load(api: Api, lasting: Duration) -> Vec<i64> {
         let mut number = 0_u32;
         while began.elapsed() < lasting {
             number += 1;
-            let method = if number % 5 == 0 { "tok_declined" } else { "tok_ok" };
+            let method = if number.is_multiple_of(5) { "tok_declined" } else { "tok_ok" };
             let answer = place(&api, "PLENTY", 1, method, &[]).await;
             match answer.status {
                 201 | 202 => accepted.push(answer.order_id().unwrap()),
