@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - **The bus is a set**, and so are commands: what was sent is executed any number of times, at any time, or never.
+//!   An answer may reach any replica: each may have asked the same.
 //! - **A replica is a possibly stale cache.** Between a commit and its effects it may crash. A write that is refused because another version
 //!   is stored reads again and decides the same event anew; the step and its write are one step here, because a cache does not change
 //!   in between.
