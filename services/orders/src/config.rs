@@ -56,7 +56,7 @@ pub struct Limits {
     pub payments_call: Duration,
     /// Bytes of one gRPC message, each way: 256 orders of 100 lines of about 100 bytes, and as much again.
     pub message_bytes_max: usize,
-    /// Requests at once on one connection; a gateway holds one per waiting customer.
+    /// Requests at once on one connection; a gateway holds one per waiting customer, and reads must find room beside all new orders.
     pub streams_max: u32,
     /// Live timelines at once; each costs a few kilobytes and a re-read per transition.
     pub watches_max: usize,
@@ -101,7 +101,7 @@ impl Default for Limits {
             inventory_call: Duration::from_millis(1_800),
             payments_call: Duration::from_millis(4_500),
             message_bytes_max: 4 * 1024 * 1024,
-            streams_max: 2_048,
+            streams_max: 4_096,
             watches_max: 1_024,
             wait_max: Duration::from_secs(30),
             request_deadline: Duration::from_secs(5),

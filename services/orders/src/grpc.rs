@@ -4,6 +4,7 @@
 //!   server   ports, limits, keepalive; the place for TLS and identity
 //!   orders   OrdersService: the calls
 //!   create   CreateOrder: admission, checks, the registry's answer
+//!   reads    GetOrder, ListOrders, GetTimeline
 //!   watch    WatchOrder: the timeline as it grows
 //!   context  trace context in, spans
 //!   status   the one file that knows gRPC's codes
@@ -12,6 +13,7 @@
 mod context;
 mod create;
 mod orders;
+mod reads;
 mod server;
 pub(crate) mod status;
 mod watch;

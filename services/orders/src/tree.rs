@@ -19,21 +19,17 @@
 //!
 //! The only place that spawns. `health` comes first and goes last, so that probes are answered while the others start and stop.
 
+mod mailboxes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use actor_kit::StopSignal;
 use actor_kit::batch::{BatchLimits, BatchWriter};
 use actor_kit::tree::{ChildSpec, Tree};
-use actor_kit::{Mailbox, StopSignal};
-use jetstream::{
-    Connection, ConsumerMsg, ConsumerSpec, JetStreamConsumer, JetStreamPublisher, PublisherMsg,
-    StreamSpec,
-};
-use order_saga::{
-    InventoryRequest, JournalMsg, Links, OrderMoved, OrderTail, PaymentsRequest, RegistryMsg,
-    SagaRegistry, SagaSweeper, SweeperMsg, TailMsg, random_jitter,
-};
-use outbox::{DrainerMsg, OutboxDrainer, PlanLimits};
+use jetstream::{Connection, ConsumerSpec, JetStreamConsumer, JetStreamPublisher, StreamSpec};
+use order_saga::{Links, OrderTail, SagaRegistry, SagaSweeper, random_jitter};
+use outbox::{OutboxDrainer, PlanLimits};
 use shopapi_health::Readiness;
 use shopapi_proto::subjects;
 use tokio::sync::Semaphore;
@@ -46,14 +42,19 @@ use crate::clients::{CallLimits, InventoryClient, PaymentsClient};
 use crate::config::{Config, Limits};
 use crate::grpc::{self, Api};
 use crate::journal::SqlJournal;
-use crate::maintenance::{Maintenance, MaintenanceMsg};
+use crate::maintenance::Maintenance;
 use crate::order_ids::OrderIds;
 use crate::service::Port;
 use crate::store::OrderStore;
 use crate::telemetry::Counters;
+use mailboxes::Mailboxes;
 
 /// The durable consumer that all replicas of orders share.
 const CONSUMER: &str = "orders";
+
+/// How long a stopping consumer waits for the events in hand. With a healthy database milliseconds do; without one they are delivered
+/// again anyway, and the rest of the stop needs its time.
+const CONSUMER_DRAIN: Duration = Duration::from_secs(2);
 
 /// What the tree is made of beside its configuration.
 pub(crate) struct Parts {
@@ -62,43 +63,6 @@ pub(crate) struct Parts {
     pub(crate) bus: Connection,
     pub(crate) grpc: Port,
     pub(crate) health: Port,
-}
-
-/// Where everybody is reached. Restarts do not change it.
-struct Mailboxes {
-    journal: Mailbox<JournalMsg>,
-    publisher: Mailbox<PublisherMsg>,
-    drainer: Mailbox<DrainerMsg>,
-    maintenance: Mailbox<MaintenanceMsg>,
-    inventory: Mailbox<InventoryRequest>,
-    payments: Mailbox<PaymentsRequest>,
-    registry: Mailbox<RegistryMsg>,
-    sweeper: Mailbox<SweeperMsg>,
-    consumer: Mailbox<ConsumerMsg>,
-    tail: Mailbox<TailMsg>,
-    hints: Mailbox<OrderMoved>,
-}
-
-impl Mailboxes {
-    fn new(limits: &Limits) -> Self {
-        let inner = limits.inner_capacity;
-        Self {
-            journal: Mailbox::new("journal", inner),
-            // The drainer keeps no more than its own window in flight.
-            publisher: Mailbox::new("publisher", PlanLimits::default().window),
-            drainer: Mailbox::new("outbox-drainer", inner),
-            // Nobody but itself sends to it.
-            maintenance: Mailbox::new("maintenance", 1),
-            inventory: Mailbox::new("inventory-client", inner),
-            payments: Mailbox::new("payments-client", inner),
-            registry: Mailbox::new("saga-registry", inner),
-            sweeper: Mailbox::new("saga-sweeper", 1),
-            // Only inspection.
-            consumer: Mailbox::new("payments-consumer", 8),
-            tail: Mailbox::new("order-tail", inner),
-            hints: Mailbox::new("order-hints", inner),
-        }
-    }
 }
 
 /// The tree of the service, not yet started.
@@ -292,7 +256,10 @@ fn sagas(tree: Tree, boxes: &Mailboxes, parts: &Parts, links: Links) -> Tree {
         move || {
             JetStreamConsumer::new(
                 consumer_bus.clone(),
-                ConsumerSpec::new(subjects::STREAM_PAYMENTS, CONSUMER),
+                ConsumerSpec {
+                    drain_timeout: CONSUMER_DRAIN,
+                    ..ConsumerSpec::new(subjects::STREAM_PAYMENTS, CONSUMER)
+                },
                 Arc::clone(&events),
                 Arc::new(store.clone()),
             )

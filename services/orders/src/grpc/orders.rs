@@ -1,12 +1,8 @@
 //! `OrdersService`. Another customer's order does not exist.
 
-use std::sync::Arc;
-
 use actor_kit::{Reply, StopSignal, TraceContext};
 use order_saga::saga::{Ignored, SagaEvent};
-use order_saga::{
-    CustomerId, Delivery, OrderId, OrderStatus, Outcome, RegistryMsg, Snapshot, Version,
-};
+use order_saga::{Delivery, OrderId, OrderStatus, Outcome, RegistryMsg, Snapshot};
 use shopapi_proto::orders::v1::conflict::Reason;
 use shopapi_proto::orders::v1::orders_service_server::OrdersService;
 use shopapi_proto::orders::v1::{
@@ -19,22 +15,17 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, warn};
 
 use super::create::{create, customer};
-use super::watch::{Watch, Watched, is_final};
+use super::watch::Watched;
 use super::{Api, context, status};
 use crate::store::OrderView;
 use crate::wire;
 
-/// Orders on a page when the caller does not say.
-const PAGE_DEFAULT: i64 = 20;
-/// Orders on a page at most.
-const PAGE_MAX: i64 = 100;
-
 /// The calls.
 #[derive(Clone, Debug)]
 pub(super) struct OrdersApi {
-    api: Api,
+    pub(super) api: Api,
     /// Ends the streams.
-    stop: StopSignal,
+    pub(super) stop: StopSignal,
 }
 
 /// What a customer's request came to.
@@ -85,108 +76,10 @@ impl OrdersApi {
             }
         }
     }
-
-    async fn one(&self, customer_id: CustomerId, order_id: OrderId) -> Result<OrderView, Status> {
-        self.api
-            .store
-            .order(order_id, customer_id)
-            .await
-            .map_err(status::unread)?
-            .ok_or_else(status::no_order)
-    }
-
-    async fn list(&self, request: ListOrdersRequest) -> Result<ListOrdersResponse, Status> {
-        let customer_id = customer(&request.customer_id)?;
-        let status = proto::OrderStatus::try_from(request.status)
-            .map_err(|_| status::invalid("status: one of the known ones"))?;
-        let limit = match i64::from(request.limit) {
-            0 => PAGE_DEFAULT,
-            limit @ 1..=PAGE_MAX => limit,
-            _ => {
-                return Err(status::invalid(format!(
-                    "limit: 1 to {PAGE_MAX}, or 0 for {PAGE_DEFAULT}"
-                )));
-            }
-        };
-        let before = match request.before_order_id {
-            0 => OrderId(i64::MAX),
-            before @ 1.. => OrderId(before),
-            _ => return Err(status::invalid("before_order_id: not negative")),
-        };
-        // One more than asked for tells whether there is another page.
-        let mut found = self
-            .api
-            .store
-            .orders(
-                customer_id,
-                wire::orders::status_of(status),
-                before,
-                limit + 1,
-            )
-            .await
-            .map_err(status::unread)?;
-        let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > size;
-        found.truncate(size);
-        let last = found.last().map_or(0, |view| view.order_id.0);
-        Ok(ListOrdersResponse {
-            orders: found.into_iter().map(wire::orders::order).collect(),
-            next_before_order_id: if more { last } else { 0 },
-        })
-    }
-
-    async fn timeline(&self, request: GetTimelineRequest) -> Result<GetTimelineResponse, Status> {
-        let customer_id = customer(&request.customer_id)?;
-        let order_id = order(request.order_id)?;
-        let entries = self
-            .api
-            .store
-            .timeline(order_id, customer_id, Version(0))
-            .await
-            .map_err(status::unread)?;
-        // Every order has a first entry.
-        if entries.is_empty() {
-            return Err(status::no_order());
-        }
-        Ok(GetTimelineResponse {
-            entries: entries
-                .into_iter()
-                .map(wire::orders::timeline_entry)
-                .collect(),
-        })
-    }
-
-    async fn watch(&self, request: WatchOrderRequest) -> Result<Watched, Status> {
-        let customer_id = customer(&request.customer_id)?;
-        let order_id = order(request.order_id)?;
-        let seen = Version(request.after_version.max(0));
-        let Ok(place) = Arc::clone(&self.api.watches).try_acquire_owned() else {
-            return Err(status::turned_away(self.api.limits.retry_after));
-        };
-        let now = self.one(customer_id, order_id).await?;
-        let entries = self
-            .api
-            .store
-            .timeline(order_id, customer_id, seen)
-            .await
-            .map_err(status::unread)?;
-        let ended = is_final(now.saga_state.as_str());
-        Ok(Watch {
-            registry: self.api.registry.clone(),
-            store: self.api.store.clone(),
-            order_id,
-            customer_id,
-            seen,
-            entries: entries.into(),
-            stop: self.stop.clone(),
-            _place: place,
-        }
-        .stream(ended))
-    }
 }
 
 /// An id that no order can have is an order that is not there.
-fn order(order_id: i64) -> Result<OrderId, Status> {
+pub(super) fn order(order_id: i64) -> Result<OrderId, Status> {
     if order_id > 0 {
         Ok(OrderId(order_id))
     } else {

@@ -40,6 +40,8 @@ pub(crate) struct Books {
     /// Payments answers requests with REQUESTED: the charge is under way.
     pub(crate) charges_hang: AtomicBool,
     pub(crate) reserve_calls: AtomicUsize,
+    /// What came with the reservations.
+    pub(crate) traceparents: Mutex<Vec<String>>,
 }
 
 impl Books {
@@ -60,6 +62,10 @@ impl Books {
 
     fn reserve(&self, item: inventory::ReserveItem) -> inventory::ReserveResult {
         use inventory::reserve_result::Outcome;
+        self.traceparents
+            .lock()
+            .unwrap()
+            .push(item.traceparent.clone());
         let short = item.lines.iter().any(|line| line.sku == SHORT);
         let fresh = if short {
             ReservationState::Refused

@@ -500,6 +500,94 @@ async fn beyond_the_bound_new_orders_are_turned_away() {
 }
 
 #[tokio::test]
+async fn overdue_orders_close_the_door_until_they_have_ended() {
+    let shop = Shop::open().await;
+    let books = &shop.neighbours.books;
+    books.inventory_is_down.store(true, Ordering::SeqCst);
+    let replica = shop
+        .replica_with(|config| {
+            config.limits.overdue_age = Duration::from_millis(1);
+            config.limits.overdue_sagas_max = 2;
+            config.limits.overdue_interval = Duration::from_millis(20);
+        })
+        .await;
+    let first = replica.created(request()).await;
+    let second = replica.created(request()).await;
+    eventually("two overdue orders close the door", async || {
+        let answer = replica.create(request()).await;
+        answer.is_err_and(|refused| refused.code() == Code::ResourceExhausted)
+    })
+    .await;
+    books.inventory_is_down.store(false, Ordering::SeqCst);
+    for order in [first, second] {
+        replica
+            .reaches(order.order_id, OrderStatus::Paid, "COMPLETED")
+            .await;
+    }
+    eventually("the door is open", async || {
+        replica.create(request()).await.is_ok()
+    })
+    .await;
+    replica.service.stop().await;
+}
+
+#[tokio::test]
+async fn one_trace_runs_from_the_request_through_rows_and_calls() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let shop = Shop::open().await;
+    let replica = shop.replica().await;
+    let mut traced = tonic::Request::new(request());
+    let traceparent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    traced
+        .metadata_mut()
+        .insert("traceparent", traceparent.parse().unwrap());
+    let created = replica.client.clone().create_order(traced).await.unwrap();
+    let order = created.into_inner().order.unwrap();
+    assert_eq!(order.trace_id, TRACE);
+    let of_event = shop.bench.text("SELECT traceparent FROM outbox").await;
+    assert!(of_event.contains(TRACE), "{of_event}");
+    let of_call = shop.neighbours.books.traceparents.lock().unwrap().clone();
+    assert!(of_call[0].contains(TRACE), "{of_call:?}");
+    let untraced = replica.created(request()).await;
+    assert_eq!(untraced.trace_id, "");
+    replica.service.stop().await;
+}
+
+#[tokio::test]
+async fn a_live_timeline_resumes_after_what_was_seen_and_is_its_customers_own() {
+    let shop = Shop::open().await;
+    let replica = shop.replica().await;
+    let order = replica
+        .created(CreateOrderRequest {
+            wait_ms: 20_000,
+            ..request()
+        })
+        .await;
+    replica
+        .reaches(order.order_id, OrderStatus::Paid, "COMPLETED")
+        .await;
+    let last = replica.get(order.order_id).await.version;
+    let watch = async |who: u128, after_version: i64| {
+        let request = WatchOrderRequest {
+            customer_id: customer(who).to_string(),
+            order_id: order.order_id,
+            after_version,
+        };
+        let watched = replica.client.clone().watch_order(request).await?;
+        let mut watched = watched.into_inner();
+        let mut versions = vec![];
+        while let Some(answer) = watched.message().await? {
+            versions.push(answer.entry.unwrap().version);
+        }
+        Ok::<_, Status>(versions)
+    };
+    assert_eq!(watch(1, last - 2).await.unwrap(), [last - 1, last]);
+    assert!(watch(1, last).await.unwrap().is_empty());
+    assert_eq!(watch(2, 0).await.unwrap_err().code(), Code::NotFound);
+    replica.service.stop().await;
+}
+
+#[tokio::test]
 async fn a_poison_event_becomes_a_dead_letter_and_its_neighbours_go_on() {
     let shop = Shop::open().await;
     let replica = shop
