@@ -206,6 +206,23 @@ async fn lazy_entries_ride_along_or_go_after_an_idle_while() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn lazy_entries_of_one_aggregate_follow_each_other_at_once() {
+    let lazy = |id| Entry {
+        key: Some(7),
+        lane: Lane::Lazy,
+        ..entry(id)
+    };
+    let book = Book::new(10);
+    let (writer, _alive) = writer(&book, 100).await;
+    for id in 1..=3 {
+        writer.try_send(WriterMsg::lazy(lazy(id))).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(501)).await;
+    settle().await;
+    assert_eq!(book.batches(), [vec![1], vec![2], vec![3]]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn busy_entries_rejoin_the_next_batch() {
     let book = Book::new(10).then(|batch| {
         Ok(batch

@@ -120,9 +120,11 @@ impl<S: BatchStore> BatchWriter<S> {
         let batch = if let Some(batch) = self.again.pop_front() {
             batch
         } else if self.queue.has_urgent() || (self.lazy_due && self.queue.has_lazy()) {
-            self.lazy_due = false;
             self.lazy.cancel();
-            Batch::new(self.queue.take_batch(&self.limits))
+            let batch = self.queue.take_batch(&self.limits);
+            // What did not fit, such as a second entry of one aggregate, has waited long enough too.
+            self.lazy_due &= self.queue.has_lazy();
+            Batch::new(batch)
         } else {
             if self.queue.has_lazy() && !self.lazy.is_armed() {
                 self.lazy.arm(ctx, self.limits.lazy_idle, |generation| {
