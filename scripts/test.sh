@@ -45,11 +45,14 @@ actors='package(actor-kit) | (package(order-saga) & binary(actors)) | (package(p
   | (package(stock) & test(/^keeper::/)) | (package(outbox) & binary(drainer))'
 model='package(order-saga) & binary(model)'
 house='package(shopapi-e2e) & test(/^house::/)'
-system="package(shopapi-e2e) - ($house)"
 filter() {
   case "$1" in
+    cores) echo "$cores" ;;
+    actors) echo "$actors" ;;
+    model) echo "$model" ;;
     services) echo "all() - ($cores) - ($actors) - ($model) - package(shopapi-e2e)" ;;
-    *) echo "${!1}" ;;
+    system) echo "package(shopapi-e2e) - ($house)" ;;
+    house) echo "$house" ;;
   esac
 }
 
