@@ -10,6 +10,7 @@
 //!   Tools (tools.rs): where the binaries are      Secrets (secrets.rs): the passwords
 //!   StateDir (state.rs): where files are kept     ports.rs: which ports are free
 //!   TestStack (testing.rs): the same for tests, from a copy of a migrated cluster
+//!   Proxy (proxy.rs): a network that fails on command
 //! ```
 //!
 //! Used by `shopctl` and by tests; services never depend on it.
@@ -42,6 +43,7 @@ mod nats;
 mod portmap;
 mod ports;
 mod progress;
+mod proxy;
 mod roles;
 mod secrets;
 mod service;
@@ -60,6 +62,7 @@ pub use nats::Nats;
 pub use portmap::PortMap;
 pub use ports::{PortLease, ensure_free, lease};
 pub use progress::{Progress, Silent};
+pub use proxy::{Cut, Proxy};
 pub use roles::{AUDIT_ROLE, DATABASES, DatabaseSpec, SUPERUSER};
 pub use secrets::Secrets;
 pub use service::{Console, Restart, Service, ServiceSpec, ServiceState};

@@ -185,6 +185,32 @@ impl Stack {
         }
     }
 
+    /// Starts one more process of a service, told what the stack's own is told, with `env` on top. It is the caller's:
+    /// [`stop`](Self::stop) does not know it. Fault tests run a replica on ports of its own, or one that reaches a
+    /// server through a [`Proxy`](crate::Proxy). `label` names its log.
+    ///
+    /// # Errors
+    /// As [`Service::spawn`]; [`Error::NotReady`], [`Error::Ended`].
+    pub async fn spawn_beside(
+        &self,
+        name: &str,
+        label: &str,
+        health: SocketAddr,
+        env: &[(&str, String)],
+    ) -> Result<Service, Error> {
+        let mut spec = self.spec(name);
+        label.clone_into(&mut spec.name);
+        spec.health = health;
+        spec.log = self.state.log(label);
+        let more = env
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        spec.env.extend(more);
+        let service = Service::spawn(spec).await?;
+        service.ready(READY_DEADLINE).await?;
+        Ok(service)
+    }
+
     /// A service by name.
     ///
     /// # Errors
