@@ -3,7 +3,7 @@
 SHOPCTL = cargo run --quiet --locked -p shopctl --
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor demo dev dev-reset test lint fmt audit bench sql
+.PHONY: help doctor demo dev dev-reset test model-long lint fmt audit bench sql
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ dev-reset: doctor ## wipes what `make dev` keeps
 
 test: doctor ## every test, ring by ring
 	scripts/test.sh
+
+model-long: doctor ## the model check in larger configurations, about a quarter of an hour
+	MODEL_LONG=1 cargo test --locked -p order-saga --test model larger -- --nocapture
 
 lint: doctor ## format, clippy, licences and bans, shell scripts, generated SQL
 	scripts/lint.sh
