@@ -5,14 +5,13 @@
 use std::time::Duration;
 
 use actor_kit::{Actor, ActorError, Ctx, Reply};
-use axum::http::Uri;
 use shopapi_proto::inventory::v1::catalog_service_client::CatalogServiceClient;
 use shopapi_proto::inventory::v1::{
     GetProductRequest, GetProductResponse, ListProductsRequest, ListProductsResponse,
 };
-use tonic::transport::Channel;
+use shopapi_rpc::{Balanced, Endpoints};
 
-use crate::rpc::{self, Answer, Method};
+use crate::rpc::{self, Answer, Method, Repeat};
 
 const SERVICE: &str = "shopapi.inventory.v1.CatalogService";
 /// Largest answer that is read: a page of 100 products takes about 20 KiB.
@@ -34,15 +33,15 @@ pub(crate) enum CatalogCall {
 
 /// The actor.
 pub(crate) struct CatalogClient {
-    client: CatalogServiceClient<Channel>,
+    client: CatalogServiceClient<Balanced>,
     call_deadline: Duration,
 }
 
 impl CatalogClient {
     /// A client that connects at its first call.
-    pub(crate) fn new(uri: Uri, call_deadline: Duration) -> Self {
+    pub(crate) fn new(inventory: Endpoints, call_deadline: Duration) -> Self {
         Self {
-            client: CatalogServiceClient::new(rpc::channel(uri))
+            client: CatalogServiceClient::new(Balanced::connect(inventory))
                 .max_decoding_message_size(RESPONSE_BYTES_MAX),
             call_deadline,
         }
@@ -60,6 +59,7 @@ impl Actor for CatalogClient {
                 let method = Method {
                     service: SERVICE,
                     name: "ListProducts",
+                    repeat: Repeat::Harmless,
                 };
                 rpc::forward(
                     ctx,
@@ -74,6 +74,7 @@ impl Actor for CatalogClient {
                 let method = Method {
                     service: SERVICE,
                     name: "GetProduct",
+                    repeat: Repeat::Harmless,
                 };
                 rpc::forward(
                     ctx,

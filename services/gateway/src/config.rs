@@ -3,18 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::http::Uri;
 use shopapi_auth::{Login, UserKey};
+use shopapi_rpc::Endpoints;
 
 /// The gateway's configuration, already validated.
 #[derive(Debug)]
 pub struct Config {
     /// Where HTTP is served.
     pub http_addr: SocketAddr,
-    /// The gRPC endpoint of orders.
-    pub orders_url: Uri,
-    /// The gRPC endpoint of inventory, for the catalogue.
-    pub inventory_url: Uri,
+    /// The replicas of orders.
+    pub orders_url: Endpoints,
+    /// The replicas of inventory, for the catalogue.
+    pub inventory_url: Endpoints,
     /// Signs users' tokens.
     pub user_key: UserKey,
     /// Believed until the tokens they signed have expired.

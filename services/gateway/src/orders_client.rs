@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use actor_kit::{Actor, ActorError, Ctx, Reply};
-use axum::http::Uri;
 use shopapi_proto::orders::v1::orders_service_client::OrdersServiceClient;
 use shopapi_proto::orders::v1::{
     CancelOrderRequest, CancelOrderResponse, CreateOrderRequest, CreateOrderResponse,
@@ -13,10 +12,10 @@ use shopapi_proto::orders::v1::{
     ListOrdersResponse, RefundOrderRequest, RefundOrderResponse, WatchOrderRequest,
     WatchOrderResponse,
 };
+use shopapi_rpc::{Balanced, Endpoints};
 use tonic::Streaming;
-use tonic::transport::Channel;
 
-use crate::rpc::{self, Answer, Method};
+use crate::rpc::{self, Answer, Method, Repeat};
 
 /// Largest answer that is read: a page of 100 orders with 100 lines each takes about 500 KiB.
 const RESPONSE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -64,16 +63,20 @@ pub(crate) enum OrdersCall {
 
 /// The actor.
 pub(crate) struct OrdersClient {
-    client: OrdersServiceClient<Channel>,
+    client: OrdersServiceClient<Balanced>,
     create_deadline: Duration,
     call_deadline: Duration,
 }
 
 impl OrdersClient {
     /// A client that connects at its first call.
-    pub(crate) fn new(uri: Uri, create_deadline: Duration, call_deadline: Duration) -> Self {
+    pub(crate) fn new(
+        orders: Endpoints,
+        create_deadline: Duration,
+        call_deadline: Duration,
+    ) -> Self {
         Self {
-            client: OrdersServiceClient::new(rpc::channel(uri))
+            client: OrdersServiceClient::new(Balanced::connect(orders))
                 .max_decoding_message_size(RESPONSE_BYTES_MAX)
                 .max_encoding_message_size(REQUEST_BYTES_MAX),
             create_deadline,
@@ -84,11 +87,24 @@ impl OrdersClient {
 
 /// One arm of the table below: forwards a message to the generated method of the same name.
 macro_rules! forward {
-    ($self:ident, $ctx:ident, $request:ident, $reply:ident, $deadline:expr, $name:literal, $method:ident) => {{
+    ($self:ident, $ctx:ident, $request:ident, $reply:ident, $deadline:expr, $name:literal, $method:ident) => {
+        forward!(
+            $self,
+            $ctx,
+            $request,
+            $reply,
+            $deadline,
+            $name,
+            $method,
+            Repeat::Harmless
+        )
+    };
+    ($self:ident, $ctx:ident, $request:ident, $reply:ident, $deadline:expr, $name:literal, $method:ident, $repeat:expr) => {{
         let mut client = $self.client.clone();
         let method = Method {
             service: "shopapi.orders.v1.OrdersService",
             name: $name,
+            repeat: $repeat,
         };
         rpc::forward(
             $ctx,
@@ -110,6 +126,12 @@ impl Actor for OrdersClient {
             OrdersCall::Create { request, reply } => {
                 let wait_ms = u64::try_from(request.wait_ms).unwrap_or(0);
                 let deadline = self.create_deadline + Duration::from_millis(wait_ms);
+                // With a key the second replica finds the first one's order.
+                let repeat = if request.idempotency_key.is_empty() {
+                    Repeat::Never
+                } else {
+                    Repeat::Harmless
+                };
                 forward!(
                     self,
                     ctx,
@@ -117,7 +139,8 @@ impl Actor for OrdersClient {
                     reply,
                     deadline,
                     "CreateOrder",
-                    create_order
+                    create_order,
+                    repeat
                 );
             }
             OrdersCall::Get { request, reply } => {

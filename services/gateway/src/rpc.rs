@@ -1,42 +1,34 @@
-//! What both clients share: a channel that heals by itself, and a call beside the actor that always ends.
+//! What both clients share: a call beside the actor that always ends.
 
 use std::future::Future;
 use std::time::Duration;
 
 use actor_kit::{Actor, Ctx, Reply, TraceContext};
-use axum::http::Uri;
 use shopapi_proto::headers::TRACEPARENT;
+use shopapi_rpc::idempotent;
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, info_span};
 
 /// What a call came back with.
 pub(crate) type Answer<T> = Result<T, Status>;
 
-/// How long one attempt to connect may take; the callee is in the same network.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A ping this often finds a partition, after which an HTTP/2 connection never recovers by itself.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a ping may stay unanswered before the connection is replaced.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Which call it is, for traces.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Method {
     pub(crate) service: &'static str,
     pub(crate) name: &'static str,
+    /// What a broken connection means for it.
+    pub(crate) repeat: Repeat,
 }
 
-/// A channel that connects at its first call and again whenever it has to.
-pub(crate) fn channel(uri: Uri) -> Channel {
-    Endpoint::from(uri)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
-        .tcp_nodelay(true)
-        .connect_lazy()
+/// May a call be repeated on another replica although the first one may have executed it?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It reads, or names what it changes: twice is as good as once.
+    Harmless,
+    /// Twice would be two orders.
+    Never,
 }
 
 /// Runs one call beside the actor and answers `reply` exactly once, with the callee's answer or `DEADLINE_EXCEEDED`.
@@ -67,7 +59,10 @@ pub(crate) fn forward<A, Req, Res, Call, Fut>(
     );
     let asked_from = ctx.context();
     asked_from.parent_of(&span);
-    let mut request = Request::new(message);
+    let mut request = match method.repeat {
+        Repeat::Harmless => idempotent(message),
+        Repeat::Never => Request::new(message),
+    };
     // Tells the callee when nobody waits any more.
     request.set_timeout(deadline);
     let here = TraceContext::of(&span);
@@ -80,7 +75,7 @@ pub(crate) fn forward<A, Req, Res, Call, Fut>(
     let recorded = span.clone();
     tokio::spawn(
         async move {
-            // The endpoint's own timeout does not cover waiting for a reconnect.
+            // A replica may be frozen.
             let answer = match tokio::time::timeout(deadline, answer).await {
                 Ok(answer) => answer.map(Response::into_inner),
                 Err(_elapsed) => Err(Status::deadline_exceeded("no answer within the deadline")),

@@ -161,12 +161,12 @@ struct Running {
 }
 
 fn config(http_addr: std::net::SocketAddr, orders: std::net::SocketAddr) -> Config {
-    let uri: axum::http::Uri = format!("http://{orders}").parse().unwrap();
+    let callee: shopapi_rpc::Endpoints = format!("http://{orders}").parse().unwrap();
     let pool = PasswordPool::cheap_for_tests().unwrap();
     Config {
         http_addr,
-        orders_url: uri.clone(),
-        inventory_url: uri,
+        orders_url: callee.clone(),
+        inventory_url: callee,
         user_key: UserKey::new(SECRET).unwrap(),
         retiring_user_keys: Vec::new(),
         login: Login::new(Arc::new(SeededAccounts::none(pool.clone())), pool),

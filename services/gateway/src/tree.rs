@@ -13,7 +13,6 @@ use std::time::Duration;
 use actor_kit::Mailbox;
 use actor_kit::tree::{ChildSpec, Tree};
 use axum::Router;
-use axum::http::Uri;
 use tokio::net::TcpListener;
 
 use crate::catalog_client::{CatalogCall, CatalogClient};
@@ -40,8 +39,8 @@ impl Mailboxes {
 /// Where the callees are.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoints {
-    pub(crate) orders: Uri,
-    pub(crate) inventory: Uri,
+    pub(crate) orders: shopapi_rpc::Endpoints,
+    pub(crate) inventory: shopapi_rpc::Endpoints,
 }
 
 /// Declares the tree. The listener is bound before, so that a taken port is an error of the start and survives restarts of `http`.
@@ -82,7 +81,7 @@ mod tests {
     #[tokio::test]
     async fn the_tree_runs_as_it_is_drawn() {
         let limits = Limits::default();
-        let nowhere = || Uri::from_static("http://127.0.0.1:1");
+        let nowhere = || -> shopapi_rpc::Endpoints { "http://127.0.0.1:1".parse().unwrap() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoints = Endpoints {
             orders: nowhere(),

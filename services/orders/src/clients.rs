@@ -1,4 +1,4 @@
-//! Clients of the services that orders commands: one actor each, which owns the channel.
+//! Clients of the services that orders commands: one actor each, which owns the channel to all replicas of its callee.
 //!
 //! ```text
 //!   coordinators ── one command each ──▶ client ──▶ lane per method ──▶ one `repeated` call ──▶ service
@@ -7,9 +7,8 @@
 //!                                                   is the next call
 //! ```
 //!
-//! At least once: a call without an answer may have been executed, and every command is idempotent by its id.
+//! At least once: a call without an answer may have been executed, and every command is idempotent by its id, so the channel may repeat it on another replica.
 
-mod channel;
 mod inventory;
 mod lane;
 mod payments;

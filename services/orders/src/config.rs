@@ -6,7 +6,7 @@ use std::time::Duration;
 use jetstream::BusOptions;
 use order_saga::SagaLimits;
 use shopapi_postgres::PgConfig;
-use tonic::transport::Uri;
+use shopapi_rpc::Endpoints;
 
 /// Configuration of the orders service.
 #[derive(Clone, Debug)]
@@ -15,10 +15,10 @@ pub struct Config {
     pub database: PgConfig,
     /// NATS.
     pub bus: BusOptions,
-    /// Where inventory's gRPC is.
-    pub inventory: Uri,
-    /// Where payments' gRPC is.
-    pub payments: Uri,
+    /// Where inventory's replicas are.
+    pub inventory: Endpoints,
+    /// Where payments' replicas are.
+    pub payments: Endpoints,
     /// Where gRPC listens; 9001 by convention.
     pub grpc: SocketAddr,
     /// Where `/livez` and `/readyz` listen; 9101 by convention.

@@ -12,10 +12,11 @@ use secrecy::SecretString;
 use shopapi_auth::{Login, PasswordPool, SeededAccounts, UserKey};
 use shopapi_postgres::PgConfig;
 use shopapi_postgres::migrate::Schema;
+use shopapi_rpc::{BadEndpoints, Endpoints};
 use shopapi_telemetry::LogFormat;
 
 use crate::env::{Env, Problems};
-use parse::{addr, bus_options, endpoint, loopback};
+use parse::{addr, bus_options, loopback};
 
 const MODE: &str = "SHOPAPI_MODE";
 const LOG_FORMAT: &str = "SHOPAPI_LOG_FORMAT";
@@ -81,7 +82,9 @@ Configuration comes from the environment:
               SHOPAPI_GRPC_ADDR (127.0.0.1:9003), SHOPAPI_HEALTH_ADDR (127.0.0.1:9103)
   migrate     SHOPAPI_MIGRATE_GATEWAY_URL, .._ORDERS_URL, .._INVENTORY_URL, .._PAYMENTS_URL,
               .._PROVIDER_URL: the owners' URLs; those that are set are migrated
-  healthcheck SHOPAPI_HEALTH_ADDR, or SHOPAPI_HTTP_ADDR for the gateway";
+  healthcheck SHOPAPI_HEALTH_ADDR, or SHOPAPI_HTTP_ADDR for the gateway
+SHOPAPI_ORDERS_URL, _INVENTORY_URL and _PAYMENTS_URL name every replica: http://host:port[,http://host:port..];
+a name stands for all its addresses and is looked up again every few seconds.";
 
 type Telemetry = shopapi_telemetry::Config;
 
@@ -89,8 +92,8 @@ type Telemetry = shopapi_telemetry::Config;
 pub(crate) fn gateway(mut env: Env) -> Result<(Telemetry, shopapi_gateway::Config), Problems> {
     let telemetry = telemetry(&mut env, "gateway");
     let http_addr = env.or(HTTP_ADDR, loopback(8080), addr);
-    let orders_url = env.required(ORDERS_URL, "http://127.0.0.1:9001", endpoint);
-    let inventory_url = env.required(INVENTORY_URL, "http://127.0.0.1:9002", endpoint);
+    let orders_url = env.required(ORDERS_URL, "http://127.0.0.1:9001", endpoints);
+    let inventory_url = env.required(INVENTORY_URL, "http://127.0.0.1:9002", endpoints);
     let user_key = env.required(
         USER_JWT_SECRET,
         "the output of `openssl rand -hex 32`",
@@ -119,8 +122,8 @@ pub(crate) fn orders(mut env: Env) -> Result<(Telemetry, shopapi_orders::Config)
     let health = env.or(HEALTH_ADDR, loopback(9101), addr);
     let database = database(&mut env, DATABASE_URL, "ordersdb", "orders");
     let bus = bus(&mut env, "orders");
-    let inventory = env.required(INVENTORY_URL, "http://127.0.0.1:9002", endpoint);
-    let payments = env.required(PAYMENTS_URL, "http://127.0.0.1:9003", endpoint);
+    let inventory = env.required(INVENTORY_URL, "http://127.0.0.1:9002", endpoints);
+    let payments = env.required(PAYMENTS_URL, "http://127.0.0.1:9003", endpoints);
     let config = (|| {
         Some(shopapi_orders::Config {
             database: database?,
@@ -283,6 +286,11 @@ fn database(env: &mut Env, key: &str, database: &str, application: &str) -> Opti
     env.required(key, &example, |url| {
         PgConfig::parse(url, &format!("shopapi-{application}"))
     })
+}
+
+/// Where the replicas of another service are.
+fn endpoints(text: &str) -> Result<Endpoints, BadEndpoints> {
+    text.parse()
 }
 
 fn bus(env: &mut Env, service: &str) -> Option<BusOptions> {

@@ -200,6 +200,7 @@ fn the_house_has_only_the_rooms_of_its_plan() {
         "services/support/devstack",
         "services/support/health",
         "services/support/postgres",
+        "services/support/rpc",
         "services/support/telemetry",
     ]
     .into();

@@ -7,10 +7,10 @@ use order_saga::saga::{CommitAnswer, ReleaseAnswer, ReserveAnswer};
 use order_saga::{CallError, InventoryRequest, Line, OrderId, ReservationId};
 use shopapi_proto::inventory::v1 as proto;
 use shopapi_proto::inventory::v1::inventory_service_client::InventoryServiceClient;
-use tonic::transport::{Channel, Uri};
+use shopapi_rpc::{Balanced, Endpoints, idempotent};
 
 use super::lane::Lane;
-use super::{Ask, CallLimits, call, channel, command_span};
+use super::{Ask, CallLimits, call, command_span};
 use crate::wire;
 
 const SERVICE: &str = "shopapi.inventory.v1.InventoryService";
@@ -19,7 +19,7 @@ type Answer<T> = Reply<Result<T, CallError>>;
 
 /// The actor.
 pub(crate) struct InventoryClient {
-    client: InventoryServiceClient<Channel>,
+    client: InventoryServiceClient<Balanced>,
     limits: CallLimits,
     reserves: Lane<Ask<proto::ReserveItem, ReservationId, ReserveAnswer>>,
     releases: Lane<Ask<proto::ReleaseItem, ReservationId, ReleaseAnswer>>,
@@ -28,10 +28,10 @@ pub(crate) struct InventoryClient {
 
 impl InventoryClient {
     /// A client that connects at its first call.
-    pub(crate) fn new(inventory: Uri, limits: CallLimits) -> Self {
+    pub(crate) fn new(inventory: Endpoints, limits: CallLimits) -> Self {
         let bytes_max = limits.message_bytes_max;
         Self {
-            client: InventoryServiceClient::new(channel::open(inventory))
+            client: InventoryServiceClient::new(Balanced::connect(inventory))
                 .max_decoding_message_size(bytes_max)
                 .max_encoding_message_size(bytes_max),
             limits,
@@ -61,7 +61,9 @@ impl InventoryClient {
             .push(ask(item, reservation_id, reply, span, place), move |asks| {
                 let mut client = client.clone();
                 let send = async move |items| {
-                    let sent = client.reserve(proto::ReserveRequest { items }).await;
+                    let sent = client
+                        .reserve(idempotent(proto::ReserveRequest { items }))
+                        .await;
                     Ok(sent?.into_inner().results)
                 };
                 call(
@@ -93,7 +95,9 @@ impl InventoryClient {
             .push(ask(item, reservation_id, reply, span, place), move |asks| {
                 let mut client = client.clone();
                 let send = async move |items| {
-                    let sent = client.release(proto::ReleaseRequest { items }).await;
+                    let sent = client
+                        .release(idempotent(proto::ReleaseRequest { items }))
+                        .await;
                     Ok(sent?.into_inner().results)
                 };
                 call("Release", deadline, asks, send, |id, result| {
@@ -120,7 +124,9 @@ impl InventoryClient {
             .push(ask(item, reservation_id, reply, span, place), move |asks| {
                 let mut client = client.clone();
                 let send = async move |items| {
-                    let sent = client.commit(proto::CommitRequest { items }).await;
+                    let sent = client
+                        .commit(idempotent(proto::CommitRequest { items }))
+                        .await;
                     Ok(sent?.into_inner().results)
                 };
                 call("Commit", deadline, asks, send, |id, result| {

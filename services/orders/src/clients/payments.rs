@@ -7,11 +7,11 @@ use order_saga::saga::{RefundAnswer, RequestAnswer, VoidAnswer};
 use order_saga::{CallError, OrderId, PaymentId, PaymentParameters, PaymentsRequest};
 use shopapi_proto::payments::v1 as proto;
 use shopapi_proto::payments::v1::payments_service_client::PaymentsServiceClient;
-use tonic::transport::{Channel, Uri};
+use shopapi_rpc::{Balanced, Endpoints, idempotent};
 use tracing::Span;
 
 use super::lane::Lane;
-use super::{Ask, CallLimits, call, channel, command_span};
+use super::{Ask, CallLimits, call, command_span};
 use crate::wire;
 
 const SERVICE: &str = "shopapi.payments.v1.PaymentsService";
@@ -20,7 +20,7 @@ type Answer<T> = Reply<Result<T, CallError>>;
 
 /// The actor.
 pub(crate) struct PaymentsClient {
-    client: PaymentsServiceClient<Channel>,
+    client: PaymentsServiceClient<Balanced>,
     limits: CallLimits,
     requests: Lane<Ask<proto::PaymentParameters, PaymentId, RequestAnswer>>,
     voids: Lane<Ask<proto::PaymentParameters, PaymentId, VoidAnswer>>,
@@ -30,10 +30,10 @@ pub(crate) struct PaymentsClient {
 
 impl PaymentsClient {
     /// A client that connects at its first call.
-    pub(crate) fn new(payments: Uri, limits: CallLimits) -> Self {
+    pub(crate) fn new(payments: Endpoints, limits: CallLimits) -> Self {
         let bytes_max = limits.message_bytes_max;
         Self {
-            client: PaymentsServiceClient::new(channel::open(payments))
+            client: PaymentsServiceClient::new(Balanced::connect(payments))
                 .max_decoding_message_size(bytes_max)
                 .max_encoding_message_size(bytes_max),
             limits,
@@ -58,7 +58,7 @@ impl PaymentsClient {
                 let mut client = client.clone();
                 let send = async move |items| {
                     let sent = client
-                        .request_payment(proto::RequestPaymentRequest { items })
+                        .request_payment(idempotent(proto::RequestPaymentRequest { items }))
                         .await;
                     Ok(sent?.into_inner().results)
                 };
@@ -86,7 +86,7 @@ impl PaymentsClient {
                 let mut client = client.clone();
                 let send = async move |items| {
                     let sent = client
-                        .void_payment(proto::VoidPaymentRequest { items })
+                        .void_payment(idempotent(proto::VoidPaymentRequest { items }))
                         .await;
                     Ok(sent?.into_inner().results)
                 };
@@ -119,7 +119,7 @@ impl PaymentsClient {
                 let mut client = client.clone();
                 let send = async move |items| {
                     let sent = client
-                        .refund_payment(proto::RefundPaymentRequest { items })
+                        .refund_payment(idempotent(proto::RefundPaymentRequest { items }))
                         .await;
                     Ok(sent?.into_inner().results)
                 };
@@ -147,7 +147,7 @@ impl PaymentsClient {
                 let mut client = client.clone();
                 let send = async move |payment_ids| {
                     let sent = client
-                        .get_payment(proto::GetPaymentRequest { payment_ids })
+                        .get_payment(idempotent(proto::GetPaymentRequest { payment_ids }))
                         .await;
                     Ok(sent?.into_inner().results)
                 };

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use jetstream::{BusCredentials, BusOptions};
-use tonic::transport::Uri;
 
 /// Takes user and password out of the URL, which is logged.
 pub(super) fn bus_options(urls: &str, service: &str) -> Result<BusOptions, &'static str> {
@@ -34,24 +33,6 @@ pub(super) fn bus_options(urls: &str, service: &str) -> Result<BusOptions, &'sta
     let mut options = BusOptions::new(servers.join(","), format!("shopapi-{service}"));
     options.credentials = credentials;
     Ok(options)
-}
-
-/// Where another service is: `http://host:port`, without a path.
-pub(super) fn endpoint(text: &str) -> Result<Uri, &'static str> {
-    const SHAPE: &str = "must look like http://host:9001";
-    let uri: Uri = text.parse().map_err(|_| SHAPE)?;
-    if uri.scheme_str() == Some("https") {
-        return Err(
-            "asks for https, but this build speaks plaintext between services: use http:// on a private network",
-        );
-    }
-    let plain = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty());
-    let no_path = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
-    if plain && no_path {
-        Ok(uri)
-    } else {
-        Err(SHAPE)
-    }
 }
 
 /// Where to listen.

@@ -1,0 +1,184 @@
+//! Keeps one connection to one address, and the set of addresses as the names say.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http2;
+use hyper::header::{CONTENT_TYPE, HeaderValue, TE};
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, Uri, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rand::Rng as _;
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, sleep, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{debug, info};
+
+use crate::choice::{Choice, Replica};
+use crate::endpoints::Endpoints;
+
+/// How often names are resolved: a new replica has its share soon, and a resolver hardly notices.
+const RESOLVE_EVERY: Duration = Duration::from_secs(5);
+/// One attempt, the first answer included; the callee is in the same network.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
+/// A ping this often finds a partition or a frozen process, which no packet reports.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
+/// How long a ping may stay unanswered: above any pause of a busy machine.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// First pause after a failed attempt; doubles.
+const BACKOFF_BASE: Duration = Duration::from_millis(50);
+/// Longest pause: a replica that is back gets its share within this time, and four refused connections a second cost nothing.
+const BACKOFF_CAP: Duration = Duration::from_millis(250);
+
+/// Asked first on every connection. Any answer will do, a refusal too: it shows a process that reads.
+const FIRST_CALL: &str = "/grpc.health.v1.Health/Check";
+/// An empty gRPC message.
+const EMPTY_MESSAGE: &[u8] = &[0; 5];
+
+type Connection = http2::Connection<TokioIo<TcpStream>, Full<Bytes>, TokioExecutor>;
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Follows the names: a connector for each address there is, none for those that are gone.
+pub(crate) async fn follow(endpoints: Endpoints, choice: Arc<Choice>) {
+    let mut known = BTreeMap::new();
+    let mut connectors: BTreeMap<SocketAddr, DropGuard> = BTreeMap::new();
+    let mut tick = tokio::time::interval(RESOLVE_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let found = endpoints.resolve(&known).await;
+        connectors.retain(|address, _| found.contains_key(address));
+        for (address, authority) in &found {
+            connectors.entry(*address).or_insert_with(|| {
+                let stop = CancellationToken::new();
+                tokio::spawn(keep_connected(
+                    *address,
+                    authority.clone(),
+                    Arc::clone(&choice),
+                    stop.clone(),
+                ));
+                stop.drop_guard()
+            });
+        }
+        known = found;
+        if endpoints.is_fixed() {
+            // Dropping this future drops the guards, which ends the connectors.
+            return std::future::pending().await;
+        }
+    }
+}
+
+async fn keep_connected(
+    address: SocketAddr,
+    authority: Authority,
+    choice: Arc<Choice>,
+    stop: CancellationToken,
+) {
+    let mut failures = 0_u32;
+    while !stop.is_cancelled() {
+        let attempt = timeout(CONNECT_DEADLINE, connect(address, authority.clone()));
+        let connected = tokio::select! {
+            connected = attempt => connected,
+            () = stop.cancelled() => return,
+        };
+        match connected {
+            Ok(Ok((replica, mut connection))) => {
+                failures = 0;
+                let replica = Arc::new(replica);
+                let id = replica.id();
+                choice.add(replica);
+                info!(%address, "connected");
+                tokio::select! {
+                    _ = &mut connection => info!(%address, "connection ended"),
+                    () = stop.cancelled() => info!(%address, "no longer an address of the callee"),
+                }
+                choice.remove(id);
+                if stop.is_cancelled() {
+                    // With the last sender gone it ends after its calls.
+                    tokio::spawn(connection);
+                    return;
+                }
+            }
+            Ok(Err(error)) => {
+                failures = failures.saturating_add(1);
+                debug!(%address, %error, failures, "cannot connect");
+            }
+            Err(_elapsed) => {
+                failures = failures.saturating_add(1);
+                debug!(%address, failures, "connected to nobody who answers");
+            }
+        }
+        let jitter = rand::rng().random_range(0.5..=1.0);
+        tokio::select! {
+            () = sleep(backoff(failures).mul_f64(jitter)) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// None after a connection that stood: a replica that asks its callers to reconnect is there.
+fn backoff(failures: u32) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        1.. => BACKOFF_BASE
+            .saturating_mul(2_u32.saturating_pow(failures - 1))
+            .min(BACKOFF_CAP),
+    }
+}
+
+/// Connects and waits for the first answer.
+async fn connect(
+    address: SocketAddr,
+    authority: Authority,
+) -> Result<(Replica, Connection), Error> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, mut connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    let first = Request::builder()
+        .method(Method::POST)
+        .version(Version::HTTP_2)
+        .uri(origin(&authority, FIRST_CALL)?)
+        .header(TE, HeaderValue::from_static("trailers"))
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))
+        .body(Full::new(Bytes::from_static(EMPTY_MESSAGE)))?;
+    tokio::select! {
+        answer = sender.send_request(first) => drop(answer?),
+        ended = &mut connection => {
+            ended?;
+            return Err("closed before the first answer".into());
+        }
+    }
+    Ok((Replica::new(address, authority, sender), connection))
+}
+
+/// The full URI of a path at a replica.
+pub(crate) fn origin(authority: &Authority, path: &str) -> Result<Uri, hyper::http::Error> {
+    Uri::builder()
+        .scheme("http")
+        .authority(authority.clone())
+        .path_and_query(path)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_grows_to_its_cap_and_a_connection_that_stood_has_none() {
+        assert_eq!(backoff(0), Duration::ZERO);
+        assert_eq!(backoff(1), BACKOFF_BASE);
+        assert_eq!(backoff(2), 2 * BACKOFF_BASE);
+        assert_eq!(backoff(u32::MAX), BACKOFF_CAP);
+    }
+}

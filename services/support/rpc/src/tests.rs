@@ -1,0 +1,317 @@
+//! Replicas that answer with their name, die, freeze and come back.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::body::Body;
+use tonic::codegen::Service as _;
+
+use super::*;
+
+/// A call to this path is answered when the replica is told to.
+const SLOW: &str = "/slow";
+
+/// A replica of the callee.
+struct Callee {
+    address: SocketAddr,
+    /// Calls begun, the first of a connection not counted.
+    calls: Arc<AtomicUsize>,
+    /// Lets slow calls end.
+    go_on: CancellationToken,
+    /// GOAWAY, then the end of each connection after its calls.
+    drain: CancellationToken,
+    /// Cuts every connection.
+    kill: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Callee {
+    async fn start() -> Self {
+        Self::start_at(([127, 0, 0, 1], 0).into()).await
+    }
+
+    async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let callee = Self {
+            address: listener.local_addr().unwrap(),
+            calls: Arc::default(),
+            go_on: CancellationToken::new(),
+            drain: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let (drain, kill) = (callee.drain.clone(), callee.kill.clone());
+        let (calls, go_on) = (Arc::clone(&callee.calls), callee.go_on.clone());
+        let tasks = callee.tasks.clone();
+        callee.tasks.spawn(async move {
+            loop {
+                let stream = tokio::select! {
+                    accepted = listener.accept() => accepted.unwrap().0,
+                    () = drain.cancelled() => return,
+                    () = kill.cancelled() => return,
+                };
+                let (drain, kill) = (drain.clone(), kill.clone());
+                let (calls, go_on) = (Arc::clone(&calls), go_on.clone());
+                let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
+                    let (calls, go_on) = (Arc::clone(&calls), go_on.clone());
+                    async move {
+                        if !request.uri().path().starts_with("/grpc.health") {
+                            calls.fetch_add(1, Ordering::SeqCst);
+                        }
+                        if request.uri().path() == SLOW {
+                            go_on.cancelled().await;
+                        }
+                        Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+                    }
+                });
+                tasks.spawn(async move {
+                    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), answer);
+                    let mut connection = pin!(connection);
+                    tokio::select! {
+                        _ = &mut connection => return,
+                        () = kill.cancelled() => return,
+                        () = drain.cancelled() => connection.as_mut().graceful_shutdown(),
+                    }
+                    tokio::select! {
+                        _ = connection => {}
+                        () = kill.cancelled() => {}
+                    }
+                });
+            }
+        });
+        callee
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    async fn die(&self) {
+        self.kill.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn over(callees: &[&Callee]) -> Balanced {
+    let list: Vec<String> = callees
+        .iter()
+        .map(|callee| format!("http://{}", callee.address))
+        .collect();
+    Balanced::connect(list.join(",").parse().unwrap())
+}
+
+async fn ask(channel: &Balanced, path: &str, repeat: bool) -> Result<(), tonic::Code> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = path.parse().unwrap();
+    if repeat {
+        request.extensions_mut().insert(Idempotent);
+    }
+    let answer = channel.clone().call(request).await;
+    answer.map(drop).map_err(|status| status.code())
+}
+
+/// Calls until `seen` says enough; every call is answered.
+async fn until(channel: &Balanced, seen: impl Fn() -> bool) {
+    let calls = async {
+        while !seen() {
+            ask(channel, "/quick", false).await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), calls)
+        .await
+        .expect("seen in time");
+}
+
+/// Waits for what other tasks do.
+async fn eventually(seen: impl Fn() -> bool) {
+    let wait = async {
+        while !seen() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait)
+        .await
+        .expect("seen in time");
+}
+
+#[tokio::test]
+async fn calls_are_spread_over_all_replicas() {
+    let (one, two) = (Callee::start().await, Callee::start().await);
+    let channel = over(&[&one, &two]);
+    until(&channel, || one.calls() >= 20 && two.calls() >= 20).await;
+}
+
+#[tokio::test]
+async fn a_replica_with_calls_under_way_gets_fewer_of_them() {
+    let (one, two) = (Callee::start().await, Callee::start().await);
+    let channel = over(&[&one, &two]);
+    until(&channel, || one.calls() > 0 && two.calls() > 0).await;
+    let slow = tokio::spawn({
+        let channel = channel.clone();
+        async move { ask(&channel, SLOW, false).await }
+    });
+    let before = one.calls() + two.calls();
+    eventually(|| one.calls() + two.calls() > before).await;
+    let (ones, twos) = (one.calls(), two.calls());
+    for _ in 0..20 {
+        ask(&channel, "/quick", false).await.unwrap();
+    }
+    let gains = (one.calls() - ones, two.calls() - twos);
+    assert!(gains == (0, 20) || gains == (20, 0), "{gains:?}");
+    one.go_on.cancel();
+    two.go_on.cancel();
+    slow.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_replica_is_left_out_and_taken_in_again_when_it_is_back() {
+    let (one, two) = (Callee::start().await, Callee::start().await);
+    let channel = over(&[&one, &two]);
+    until(&channel, || one.calls() > 0 && two.calls() > 0).await;
+    one.die().await;
+    // The connection's end may be noticed by the first call; no later one pays for it.
+    let _ = ask(&channel, "/quick", false).await;
+    let _ = ask(&channel, "/quick", false).await;
+    for _ in 0..50 {
+        ask(&channel, "/quick", false).await.unwrap();
+    }
+    let back = Callee::start_at(one.address).await;
+    until(&channel, || back.calls() > 0).await;
+}
+
+#[tokio::test]
+async fn no_call_fails_while_a_replica_drains() {
+    let (one, two) = (Callee::start().await, Callee::start().await);
+    let channel = over(&[&one, &two]);
+    until(&channel, || one.calls() > 0 && two.calls() > 0).await;
+    let slow: Vec<_> = (0..4)
+        .map(|_| {
+            let channel = channel.clone();
+            tokio::spawn(async move { ask(&channel, SLOW, false).await })
+        })
+        .collect();
+    let before = one.calls() + two.calls();
+    eventually(|| one.calls() + two.calls() == before + 4).await;
+
+    one.drain.cancel();
+    let calls = two.calls();
+    until(&channel, || two.calls() >= calls + 200).await;
+
+    one.go_on.cancel();
+    two.go_on.cancel();
+    for call in slow {
+        call.await.unwrap().unwrap();
+    }
+}
+
+/// A replica that dies with a call under way, and one that lives; how the call ended, and how often it began.
+async fn broken_off(repeat: bool) -> (Result<(), tonic::Code>, usize) {
+    let (one, two) = (Callee::start().await, Callee::start().await);
+    let channel = over(&[&one, &two]);
+    until(&channel, || one.calls() > 0 && two.calls() > 0).await;
+    let before = (one.calls(), two.calls());
+    let call = tokio::spawn({
+        let channel = channel.clone();
+        async move { ask(&channel, SLOW, repeat).await }
+    });
+    eventually(|| (one.calls(), two.calls()) != before).await;
+    let (dies, lives) = if one.calls() > before.0 {
+        (&one, &two)
+    } else {
+        (&two, &one)
+    };
+    // The other one answers at once.
+    lives.go_on.cancel();
+    dies.die().await;
+    let ended = call.await.unwrap();
+    let begun = one.calls() + two.calls() - before.0 - before.1;
+    (ended, begun)
+}
+
+#[tokio::test]
+async fn a_broken_call_is_repeated_elsewhere_when_that_does_no_harm() {
+    assert_eq!(broken_off(true).await, (Ok(()), 2));
+}
+
+#[tokio::test]
+async fn a_broken_call_that_may_have_been_executed_is_not_repeated() {
+    let unavailable = Err(tonic::Code::Unavailable);
+    assert_eq!(broken_off(false).await, (unavailable, 1));
+}
+
+#[tokio::test]
+async fn a_process_that_accepts_and_never_answers_gets_no_calls() {
+    let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let lives = Callee::start().await;
+    let list = format!(
+        "http://{},http://{}",
+        frozen.local_addr().unwrap(),
+        lives.address
+    );
+    let channel = Balanced::connect(list.parse().unwrap());
+    for _ in 0..50 {
+        ask(&channel, "/quick", false).await.unwrap();
+    }
+    assert_eq!(lives.calls(), 50);
+}
+
+#[tokio::test]
+async fn a_replica_that_left_a_call_unanswered_comes_last() {
+    let (one, two) = (Callee::start().await, Callee::start().await);
+    let channel = over(&[&one, &two]);
+    until(&channel, || one.calls() > 0 && two.calls() > 0).await;
+    let before = (one.calls(), two.calls());
+    // Given up by its sender, as after a timeout.
+    let mut slow = Box::pin(ask(&channel, SLOW, false));
+    let begun = async {
+        while (one.calls(), two.calls()) == before {
+            tokio::select! {
+                biased;
+                _ = &mut slow => panic!("answered"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), begun)
+        .await
+        .unwrap();
+    drop(slow);
+    let silent = if one.calls() > before.0 { &one } else { &two };
+    let calls = silent.calls();
+    for _ in 0..50 {
+        ask(&channel, "/quick", false).await.unwrap();
+    }
+    assert_eq!(silent.calls(), calls);
+}
+
+#[tokio::test]
+async fn with_nobody_there_a_call_is_refused_after_a_moment_and_then_at_once() {
+    let gone = Callee::start().await;
+    gone.die().await;
+    let channel = over(&[&gone]);
+    let refused = Err(tonic::Code::Unavailable);
+    assert_eq!(ask(&channel, "/quick", false).await, refused);
+    let began = std::time::Instant::now();
+    assert_eq!(ask(&channel, "/quick", false).await, refused);
+    assert!(began.elapsed() < GRACE / 2, "{:?}", began.elapsed());
+    let back = Callee::start_at(gone.address).await;
+    let answered = async { while ask(&channel, "/quick", false).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(20), answered)
+        .await
+        .unwrap();
+    assert!(back.calls() > 0);
+}
