@@ -25,7 +25,7 @@ use outbox::{DrainerMsg, OutboxEvent};
 use shopapi_postgres::{Client, Disconnected, Failure, FailureClass, PgConfig, Session};
 use time::OffsetDateTime;
 use tokio::time::timeout;
-use tracing::{Instrument as _, error};
+use tracing::{Instrument as _, error, info};
 
 use crate::store::settle_plans;
 use columns::Columns;
@@ -167,14 +167,15 @@ async fn judge_lost(
 }
 
 fn fate_of_lost(entry: &JournalEntry, row: &sql::LostEntry) -> Fate {
-    let write_id = match entry {
-        JournalEntry::Accept(accept) => accept.write_id,
-        JournalEntry::Transition(transition) => transition.write_id,
+    let (write_id, saga) = match entry {
+        JournalEntry::Accept(accept) => (accept.write_id, &accept.saga),
+        JournalEntry::Transition(transition) => (transition.write_id, &transition.saga),
         JournalEntry::PublishedMarks(_) => return Fate::Stale,
     };
     if let (Some(stored), Some(at)) = (row.write_id, row.at)
         && stored == write_id.0
     {
+        info!(order_id = %saga.order.order_id, "a commit whose outcome was unknown had been made");
         return Fate::Won(at);
     }
     let JournalEntry::Accept(accept) = entry else {

@@ -21,6 +21,7 @@ use payment::Base;
 use payment::ledger::{LedgerAnswer, LedgerEntry, Recorded};
 use payments_sql::queries::ledger::{PaymentRow, find_payments};
 use shopapi_postgres::PgConfig;
+use tracing::info;
 use uuid::Uuid;
 
 use crate::database::Database;
@@ -154,7 +155,10 @@ fn judge_lost(entry: &Recorded, found: &[PaymentRow]) -> Verdict<LedgerAnswer> {
     let id = change.payment.id().0;
     let row = found.iter().find(|row| row.payment_id == id);
     match (row, change.base) {
-        (Some(row), _) if row.write_id == entry.write_id => Verdict::Done(LedgerAnswer::Written),
+        (Some(row), _) if row.write_id == entry.write_id => {
+            info!(payment_id = %id, "a commit whose outcome was unknown had been made");
+            Verdict::Done(LedgerAnswer::Written)
+        }
         (Some(row), Base::Version(version)) if row.version == version => Verdict::Busy,
         (Some(row), Base::Version(_) | Base::Absent) => match payment(row) {
             Some(payment) => Verdict::Done(LedgerAnswer::Stale(Some(Box::new(payment)))),
