@@ -32,6 +32,8 @@ pub struct Answer {
     pub body: Value,
     /// How long the answer took.
     pub took: Duration,
+    /// The seconds in `Retry-After`.
+    pub retry_after: Option<u64>,
 }
 
 impl Answer {
@@ -150,10 +152,12 @@ impl Api {
         let exchange = async {
             let response = self.client.request(request).await?;
             let status = response.status().as_u16();
+            let retry_after = response.headers().get("retry-after");
+            let retry_after = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
             let bytes = response.into_body().collect().await?.to_bytes();
-            anyhow::Ok((status, bytes))
+            anyhow::Ok((status, retry_after, bytes))
         };
-        let (status, bytes) = tokio::time::timeout(ANSWER_DEADLINE, exchange)
+        let (status, retry_after, bytes) = tokio::time::timeout(ANSWER_DEADLINE, exchange)
             .await
             .with_context(|| format!("{method} {path}: no answer in {ANSWER_DEADLINE:?}"))?
             .with_context(|| format!("{method} {path}"))?;
@@ -164,6 +168,11 @@ impl Api {
             serde_json::from_slice(&bytes)
                 .with_context(|| format!("{method} {path}: the answer ({status}) is not JSON"))?
         };
-        Ok(Answer { status, body, took })
+        Ok(Answer {
+            status,
+            body,
+            took,
+            retry_after,
+        })
     }
 }
