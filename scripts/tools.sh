@@ -31,7 +31,8 @@ for tool in "cargo-deny $cargo_deny" "clorinde $clorinde"; do
   read -r name version <<<"$tool"
   if ! have "$name" "$version"; then
     echo "installing $name $version into $root (once)" >&2
-    cargo install --quiet --locked --root "$root" --version "$version" "$name" >&2
+    # Unoptimised: they run for a second, and optimising them takes minutes.
+    cargo install --quiet --debug --locked --root "$root" --version "$version" "$name" >&2
   fi
 done
 if ! have shellcheck "${shellcheck%.*}"; then
