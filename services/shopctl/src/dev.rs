@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use devstack::{DEMO_USERS, Durability, PortMap, Restart, SERVICES, Stack, StackOptions, StateDir};
+use devstack::{
+    DEMO_USERS, Durability, PortMap, REPLICAS_MAX, Restart, SERVICES, Stack, StackOptions, StateDir,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::catalogue::{put_on_offer, small};
@@ -28,6 +30,9 @@ pub struct DevArgs {
     /// Listen on a block of ports from here on instead of the standard ones
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
+    /// Replicas of orders, inventory and payments
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    replicas: usize,
     /// Do not show the services' log lines; they are in the log files
     #[arg(long)]
     quiet: bool,
@@ -43,14 +48,22 @@ pub struct ResetArgs {
 /// The ports that were asked for.
 ///
 /// # Errors
-/// When the block does not fit below 65536.
-pub fn ports(base: Option<u16>) -> Result<PortMap> {
-    match base {
-        None => Ok(PortMap::STANDARD),
-        Some(base) => PortMap::from_base(base).with_context(|| {
+/// When the block does not fit below 65536, or there are too many replicas.
+pub fn ports(base: Option<u16>, replicas: usize) -> Result<PortMap> {
+    ensure!(
+        (1..=REPLICAS_MAX).contains(&replicas),
+        "--replicas {replicas}: from 1 to {REPLICAS_MAX}"
+    );
+    let first = match base {
+        None => Some(PortMap::STANDARD),
+        Some(base) => PortMap::from_base(base),
+    };
+    first
+        .and_then(|ports| ports.with_replicas(replicas))
+        .with_context(|| {
+            let base = base.unwrap_or_default();
             format!("--port-base {base}: the block of ports from there does not end below 65536")
-        }),
-    }
+        })
 }
 
 /// Resolves when somebody asks this process to stop (Ctrl-C or SIGTERM).
@@ -105,7 +118,7 @@ pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
 }
 
 async fn start(args: &DevArgs, ui: &Ui) -> Result<Stack> {
-    let ports = ports(args.port_base)?;
+    let ports = ports(args.port_base, args.replicas)?;
     let state = StateDir::open(&args.stack.home()?, STATE)?;
     let prepared = args.stack.prepare(ui).await?;
     let console_ui = Ui::detect();
@@ -141,12 +154,16 @@ fn announce(stack: &Stack, took: Duration, ui: &Ui) {
         name("gateway"),
         stack.gateway_addr()
     ));
-    for service in SERVICES.iter().rev() {
-        if let Some(grpc) = ports.grpc_of(service) {
+    let processes = SERVICES
+        .iter()
+        .rev()
+        .flat_map(|service| ports.processes_of(service));
+    for process in processes {
+        if let Some(grpc) = ports.grpc_of(&process) {
             ui.line(format!(
                 "  {} gRPC {grpc}, health http://{}/readyz",
-                name(service),
-                ports.health_of(service)
+                name(&process),
+                ports.health_of(&process)
             ));
         }
     }
@@ -212,21 +229,33 @@ pub async fn private_stack(
     env: Vec<(String, String)>,
     ui: &Ui,
 ) -> Result<(Stack, Vec<devstack::PortLease>)> {
-    let prepared = args.prepare(ui).await?;
     let (map, leases) = match port_base {
-        Some(_) => (ports(port_base)?, Vec::new()),
+        Some(_) => (ports(port_base, 1)?, Vec::new()),
         None => PortMap::leased()?,
     };
+    Ok((private_stack_on(map, args, env, ui).await?, leases))
+}
+
+/// Starts a stack of its own on the ports of a map.
+///
+/// # Errors
+/// What kept it from starting.
+pub async fn private_stack_on(
+    ports: PortMap,
+    args: &StackArgs,
+    env: Vec<(String, String)>,
+    ui: &Ui,
+) -> Result<Stack> {
+    let prepared = args.prepare(ui).await?;
     let state = StateDir::temporary(&prepared.home, "run-")?;
     let options = StackOptions {
         tools: prepared.tools,
         shopapi: prepared.shopapi,
-        ports: map,
+        ports,
         durability: Durability::Full,
         restart: Restart::Always,
         console: None,
         env,
     };
-    let stack = Stack::start(state, options, ui).await?;
-    Ok((stack, leases))
+    Ok(Stack::start(state, options, ui).await?)
 }

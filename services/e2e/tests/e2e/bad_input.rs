@@ -13,8 +13,14 @@ async fn rows(world: &World) -> Vec<i64> {
             "SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM order_timeline) \
              + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM idempotency_keys)",
         ),
-        ("inventory", "SELECT (SELECT count(*) FROM reservations) + (SELECT sum(on_hand + reserved) FROM stock)::bigint"),
-        ("payments", "SELECT (SELECT count(*) FROM payments) + (SELECT count(*) FROM outbox)"),
+        (
+            "inventory",
+            "SELECT (SELECT count(*) FROM reservations) + (SELECT sum(on_hand + reserved) FROM stock)::bigint",
+        ),
+        (
+            "payments",
+            "SELECT (SELECT count(*) FROM payments) + (SELECT count(*) FROM outbox)",
+        ),
     ] {
         rows.push(world.count(database, query).await);
     }
@@ -48,7 +54,11 @@ async fn bad_orders_are_refused_with_advice_and_change_nothing() {
             json!({ "items": [{ "sku": "PLENTY", "quantity": 1 }], "payment_method": "tok_ok", "discount": 99 }),
             400,
         ),
-        ("no payment method", json!({ "items": [{ "sku": "PLENTY", "quantity": 1 }] }), 400),
+        (
+            "no payment method",
+            json!({ "items": [{ "sku": "PLENTY", "quantity": 1 }] }),
+            400,
+        ),
         ("a body over 64 KiB", order(line(&long, json!(1))), 413),
         (
             "another customer",

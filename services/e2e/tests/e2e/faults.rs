@@ -44,7 +44,11 @@ async fn load(api: Api, lasting: Duration) -> Vec<i64> {
         let mut number = 0_u32;
         while began.elapsed() < lasting {
             number += 1;
-            let method = if number.is_multiple_of(5) { "tok_declined" } else { "tok_ok" };
+            let method = if number.is_multiple_of(5) {
+                "tok_declined"
+            } else {
+                "tok_ok"
+            };
             let answer = place(&api, "PLENTY", 1, method, &[]).await;
             match answer.status {
                 201 | 202 => accepted.push(answer.order_id().unwrap()),
@@ -106,7 +110,10 @@ async fn a_poison_event_becomes_a_dead_letter_and_its_neighbours_go_on() {
     // A letter is kept once per event id, so each has its own.
     let envelope = |number: u32, schema_version: &str| {
         let mut envelope = async_nats::HeaderMap::new();
-        envelope.insert(headers::EVENT_ID, format!("0190d2f0-0000-7000-8000-{number:012}"));
+        envelope.insert(
+            headers::EVENT_ID,
+            format!("0190d2f0-0000-7000-8000-{number:012}"),
+        );
         envelope.insert(headers::SCHEMA_VERSION, schema_version);
         envelope.insert(headers::AGGREGATE_SEQ, "1");
         envelope
@@ -122,7 +129,9 @@ async fn a_poison_event_becomes_a_dead_letter_and_its_neighbours_go_on() {
         sent.await.unwrap().await.unwrap();
     }
     let neighbour = world.order("PLENTY", 1, "tok_ok").await;
-    world.reaches(neighbour.order_id().unwrap(), &["PAID"]).await;
+    world
+        .reaches(neighbour.order_id().unwrap(), &["PAID"])
+        .await;
     let letters = "SELECT count(*) FROM dead_letters";
     world.count_reaches("payments", letters, 3).await;
     world.count_reaches("orders", letters, 1).await;

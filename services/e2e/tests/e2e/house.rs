@@ -75,7 +75,9 @@ impl Graph {
             let direct = self.arrows.get(package);
             for (foreign, owner) in [("ractor", "actors/kit"), ("async-nats", "actors/jetstream")] {
                 if direct.is_some_and(|direct| direct.contains(foreign)) && room != owner {
-                    wrong.push(format!("{package} ({room}) uses {foreign}; only {owner} may"));
+                    wrong.push(format!(
+                        "{package} ({room}) uses {foreign}; only {owner} may"
+                    ));
                 }
             }
         }
@@ -113,7 +115,10 @@ fn read_graph() -> Graph {
         names.insert(text(&package["id"]), name);
     }
     for node in metadata["resolve"]["nodes"].as_array().unwrap() {
-        let arrows = graph.arrows.entry(names[&text(&node["id"])].clone()).or_default();
+        let arrows = graph
+            .arrows
+            .entry(names[&text(&node["id"])].clone())
+            .or_default();
         for dependency in node["deps"].as_array().unwrap() {
             let normal = dependency["dep_kinds"]
                 .as_array()
@@ -131,7 +136,11 @@ fn read_graph() -> Graph {
 #[test]
 fn dependencies_point_one_way() {
     let graph = read_graph();
-    assert!(graph.rooms.len() >= 15, "the whole workspace was read: {:?}", graph.rooms);
+    assert!(
+        graph.rooms.len() >= 15,
+        "the whole workspace was read: {:?}",
+        graph.rooms
+    );
     assert_eq!(graph.violations(), Vec::<String>::new());
 }
 

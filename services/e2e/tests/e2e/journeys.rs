@@ -13,7 +13,11 @@ async fn four_orders_end_in_the_four_ways_an_order_can() {
     let paid = world
         .order_with("MOKA-POT-3", 2, "tok_ok", &[("prefer", "wait=20")])
         .await;
-    assert_eq!((paid.status, paid.text("status")), (201, "PAID"), "{paid:?}");
+    assert_eq!(
+        (paid.status, paid.text("status")),
+        (201, "PAID"),
+        "{paid:?}"
+    );
     assert_eq!(paid.body["total_cents"], 6_980);
     let paid_id = paid.order_id().unwrap();
 
@@ -34,7 +38,11 @@ async fn four_orders_end_in_the_four_ways_an_order_can() {
     assert_eq!(refused["status"], "REJECTED");
 
     let slow = world.order("MOKA-POT-3", 1, "tok_flaky_50").await;
-    assert_eq!((slow.status, slow.text("status")), (201, "AWAITING_PAYMENT"), "{slow:?}");
+    assert_eq!(
+        (slow.status, slow.text("status")),
+        (201, "AWAITING_PAYMENT"),
+        "{slow:?}"
+    );
     let slow_id = slow.order_id().unwrap();
     let cancel = format!("/api/v1/orders/{slow_id}/cancel");
     let cancelled = world.api.post(&cancel, &json!({}), &[]).await.unwrap();

@@ -44,11 +44,16 @@ impl World {
 
     /// With more environment for the services.
     pub(crate) async fn start_with(env: &[(&str, &str)]) -> Self {
+        Self::start_replicas(1, env).await
+    }
+
+    /// With so many replicas of orders, inventory and payments.
+    pub(crate) async fn start_replicas(replicas: usize, env: &[(&str, &str)]) -> Self {
         let home = StateDir::home(&workspace_root().join(".dev")).unwrap();
         let tools = Tools::find_or_install(&home, ToolOptions::from_env(), &Silent)
             .await
             .unwrap();
-        let (ports, leases) = PortMap::leased().unwrap();
+        let (ports, leases) = PortMap::leased_for(replicas).unwrap();
         let options = StackOptions {
             tools,
             shopapi: shopapi_binary(),
@@ -64,7 +69,9 @@ impl World {
         };
         let state = StateDir::temporary(&home.join("test"), "e2e-").unwrap();
         let stack = Stack::start(state, options, &Silent).await.unwrap();
-        catalogue::put_on_offer(&stack.cluster, &goods()).await.unwrap();
+        catalogue::put_on_offer(&stack.cluster, &goods())
+            .await
+            .unwrap();
         let anonymous = Api::new(stack.gateway_addr());
         let mut user = DEMO_USERS.split([',', ':']);
         let (email, password) = (user.next().unwrap(), user.next().unwrap());
@@ -112,7 +119,9 @@ impl World {
             tick.tick().await;
             let seen = self.api.get(&path).await.map(|answer| answer.body);
             if let Ok(body) = &seen
-                && body["status"].as_str().is_some_and(|status| statuses.contains(&status))
+                && body["status"]
+                    .as_str()
+                    .is_some_and(|status| statuses.contains(&status))
             {
                 return body.clone();
             }
@@ -126,7 +135,14 @@ impl World {
     /// The causes in an order's timeline, oldest first.
     pub(crate) async fn timeline(&self, order_id: i64) -> Vec<(String, String)> {
         let path = format!("/api/v1/orders/{order_id}/timeline");
-        let body = self.api.get(&path).await.unwrap().expect(&[200]).unwrap().body;
+        let body = self
+            .api
+            .get(&path)
+            .await
+            .unwrap()
+            .expect(&[200])
+            .unwrap()
+            .body;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         body["entries"]
             .as_array()
@@ -140,7 +156,9 @@ impl World {
     pub(crate) async fn available(&self, sku: &str) -> i64 {
         let path = format!("/api/v1/products/{sku}");
         let answer = self.anonymous.get(&path).await.unwrap();
-        answer.expect(&[200]).unwrap().body["available"].as_i64().unwrap()
+        answer.expect(&[200]).unwrap().body["available"]
+            .as_i64()
+            .unwrap()
     }
 
     /// One number from a database, read as its owner.

@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::nats::Nats;
-use crate::portmap::PortMap;
+use crate::portmap::{PortMap, service_of};
 use crate::ports::loopback;
 use crate::roles::DATABASES;
 
@@ -29,20 +29,20 @@ pub(crate) fn migrate_env(cluster: &Cluster) -> Vec<(String, String)> {
 }
 
 pub(crate) fn service_env(
-    name: &str,
+    process: &str,
     ports: &PortMap,
     cluster: &Cluster,
     nats: &Nats,
 ) -> Vec<(String, String)> {
-    let url = |callee: usize| format!("http://{}", loopback(ports.grpc[callee]));
+    let (name, _) = service_of(process);
     let mut env = pairs([
         ("SHOPAPI_MODE", "dev".to_owned()),
         ("SHOPAPI_LOG_FORMAT", "text".to_owned()),
     ]);
-    if let Some(grpc) = ports.grpc_of(name) {
+    if let Some(grpc) = ports.grpc_of(process) {
         env.extend(pairs([
             ("SHOPAPI_GRPC_ADDR", grpc.to_string()),
-            ("SHOPAPI_HEALTH_ADDR", ports.health_of(name).to_string()),
+            ("SHOPAPI_HEALTH_ADDR", ports.health_of(process).to_string()),
             (
                 "SHOPAPI_DATABASE_URL",
                 cluster.url(name, &format!("{name}db")),
@@ -52,8 +52,8 @@ pub(crate) fn service_env(
     env.extend(match name {
         "gateway" => pairs([
             ("SHOPAPI_HTTP_ADDR", loopback(ports.gateway).to_string()),
-            ("SHOPAPI_ORDERS_URL", url(0)),
-            ("SHOPAPI_INVENTORY_URL", url(1)),
+            ("SHOPAPI_ORDERS_URL", ports.urls_of("orders")),
+            ("SHOPAPI_INVENTORY_URL", ports.urls_of("inventory")),
             (
                 "SHOPAPI_USER_JWT_SECRET",
                 cluster.secrets().user_jwt_secret().to_owned(),
@@ -62,8 +62,8 @@ pub(crate) fn service_env(
         ]),
         "orders" => pairs([
             ("SHOPAPI_NATS_URL", nats.url()),
-            ("SHOPAPI_INVENTORY_URL", url(1)),
-            ("SHOPAPI_PAYMENTS_URL", url(2)),
+            ("SHOPAPI_INVENTORY_URL", ports.urls_of("inventory")),
+            ("SHOPAPI_PAYMENTS_URL", ports.urls_of("payments")),
         ]),
         "payments" => pairs([
             ("SHOPAPI_NATS_URL", nats.url()),

@@ -3,7 +3,7 @@
 //! ```text
 //!                      Stack (stack.rs)
 //!        ┌────────────────┼─────────────────────┐
-//!   Cluster           Nats                 Service × 4        one child process each
+//!   Cluster           Nats                 Service × 4 or more   one child process per replica
 //!  (cluster.rs)     (nats.rs)            (service.rs)
 //!        └────────────────┴─────────────────────┘
 //!                     child.rs      own process group, dies with us
@@ -59,7 +59,7 @@ pub use environment::DEMO_USERS;
 pub use error::Error;
 pub use health::get_status;
 pub use nats::Nats;
-pub use portmap::PortMap;
+pub use portmap::{PortMap, REPLICAS_MAX, ReplicaPorts};
 pub use ports::{PortLease, ensure_free, lease};
 pub use progress::{Progress, Silent};
 pub use proxy::{Cut, Proxy};

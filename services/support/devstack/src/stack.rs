@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! start: PostgreSQL → databases and roles → NATS → migrations → inventory, payments, orders, gateway → all ready
+//!        (each replica of the first three)
 //! stop:  the reverse
 //! ```
 //!
@@ -17,7 +18,7 @@ use crate::cluster::{Cluster, ClusterConfig, Durability};
 use crate::environment::{migrate_env, service_env};
 use crate::error::Error;
 use crate::nats::Nats;
-use crate::portmap::{PORTS_FILE, PortMap};
+use crate::portmap::{PORTS_FILE, PortMap, service_of};
 use crate::ports::{ensure_free, loopback};
 use crate::progress::Progress;
 use crate::secrets::Secrets;
@@ -154,14 +155,17 @@ impl Stack {
         })
     }
 
-    /// Starts the four services and waits until they are ready.
+    /// Starts every replica of the four services and waits until they are ready.
     ///
     /// # Errors
     /// [`Error::Ended`], [`Error::NotReady`].
     pub async fn start_services(&mut self, progress: &dyn Progress) -> Result<(), Error> {
-        for name in SERVICES {
-            progress.step(&format!("starting {name}"));
-            self.services.push(Service::spawn(self.spec(name)).await?);
+        for service in SERVICES {
+            progress.step(&format!("starting {service}"));
+            for process in self.options.ports.processes_of(service) {
+                let spec = self.spec(&process);
+                self.services.push(Service::spawn(spec).await?);
+            }
         }
         for service in &self.services {
             progress.step(&format!("waiting for {}", service.name()));
@@ -176,7 +180,7 @@ impl Stack {
         ServiceSpec {
             name: name.to_owned(),
             program: self.options.shopapi.clone(),
-            args: vec![name.to_owned()],
+            args: vec![service_of(name).0.to_owned()],
             env,
             health: self.options.ports.health_of(name),
             log: self.state.log(name),
@@ -211,7 +215,7 @@ impl Stack {
         Ok(service)
     }
 
-    /// A service by name.
+    /// A process by name: `gateway`, `orders`, or `orders-2` where there are several replicas.
     ///
     /// # Errors
     /// [`Error::NotRunning`] when it was not started.
