@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-const CONTRACTS: [&str; 5] = [
+const CONTRACTS: [&str; 6] = [
+    "shopapi/admin/v1/admin.proto",
     "shopapi/common/v1/common.proto",
     "shopapi/inventory/v1/inventory.proto",
     "shopapi/payments/v1/payments.proto",

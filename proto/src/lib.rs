@@ -10,6 +10,13 @@ pub mod common {
     }
 }
 
+/// What operators do.
+pub mod admin {
+    pub mod v1 {
+        tonic::include_proto!("shopapi.admin.v1");
+    }
+}
+
 /// Stock commands and the catalogue.
 pub mod inventory {
     pub mod v1 {
