@@ -182,6 +182,17 @@ impl SagaCoordinator {
             return self.load(Some(todo), ctx);
         }
         let saga = &self.state.saga;
+        if todo
+            .expected
+            .is_some_and(|expected| expected != saga.version)
+        {
+            // What is held here may be as old as what the operator looked at.
+            return if todo.reloaded {
+                todo.answer(Outcome::Superseded(self.state.clone()));
+            } else {
+                self.load(Some(todo), ctx);
+            };
+        }
         let trace = self.trace_of(todo.trace.clone());
         let span = info_span!(
             "saga.step",

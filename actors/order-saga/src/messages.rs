@@ -89,6 +89,8 @@ pub struct Delivery {
     pub order_id: OrderId,
     /// For requests of customers: the order must be theirs, else the outcome is [`Outcome::NotFound`].
     pub customer_id: Option<CustomerId>,
+    /// For operators: what they looked at. At another version the outcome is [`Outcome::Superseded`].
+    pub expected: Option<Version>,
     /// What happened.
     pub event: SagaEvent,
     /// The trace of its cause.
@@ -106,6 +108,8 @@ pub enum Outcome {
     Ignored(Ignored, Snapshot),
     /// It contradicts the freshly loaded saga. Never acceptable later.
     Illegal(Snapshot),
+    /// The freshly loaded saga is not at the version that the delivery expects; nothing was decided.
+    Superseded(Snapshot),
     /// There is no such order (for this customer).
     NotFound,
     /// The database refuses what the event leads to. Never acceptable later.

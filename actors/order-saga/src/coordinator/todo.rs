@@ -2,6 +2,7 @@
 
 use actor_kit::{Permit, Reply, TraceContext};
 
+use crate::ids::Version;
 use crate::messages::{Delivery, Outcome};
 use crate::saga::SagaEvent;
 
@@ -10,6 +11,8 @@ pub(super) struct Todo {
     pub(super) trace: TraceContext,
     /// The saga was read for this event: `Illegal` and refusals count.
     pub(super) reloaded: bool,
+    /// The only version that it may be decided on.
+    pub(super) expected: Option<Version>,
     reply: Option<Reply<Outcome>>,
     /// The event's place in the mailbox: freed with its outcome, so that the queue is bounded by the mailbox.
     _permit: Option<Permit>,
@@ -21,6 +24,7 @@ impl Todo {
             event: delivery.event,
             trace: delivery.trace,
             reloaded: false,
+            expected: delivery.expected,
             reply: Some(delivery.reply),
             _permit: permit,
         }
@@ -32,6 +36,7 @@ impl Todo {
             event,
             trace,
             reloaded: false,
+            expected: None,
             reply: None,
             _permit: None,
         }

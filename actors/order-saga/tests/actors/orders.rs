@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::support::{Stage, created_snapshot, moved, succeeded};
 use actor_kit::TraceContext;
 use actor_kit::batch::WriteError;
-use order_saga::saga::{Ignored, ReserveAnswer};
+use order_saga::saga::{Act, Ignored, ReserveAnswer};
 use order_saga::{
     CallError, CancelReason, Created, IdempotencyKey, InventoryRequest, JournalEntry, Journaled,
     OrderId, OrderStatus, Outcome, PaymentsRequest, Refusal, RefusalReason, RegistryMsg, SagaEvent,
-    SagaLimits, SagaState, SagaStep,
+    SagaLimits, SagaState, SagaStep, Version,
 };
 
 const NO_WAIT: Duration = Duration::ZERO;
@@ -453,4 +453,51 @@ async fn a_write_carries_the_trace_of_its_cause_and_without_one_the_orders_own()
     let _outcome = stage.deliver(2, succeeded(2));
     let written = stage.commit_step().await;
     assert_eq!(written.trace.traceparent().as_deref(), Some(ordered));
+}
+
+fn retried() -> SagaEvent {
+    SagaEvent::OperatorRetried(Act {
+        who: "grace".to_owned(),
+        why: "the provider is back".to_owned(),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_on_another_version_changes_nothing() {
+    let mut stage = Stage::new().await;
+    stage.store.insert(1, SagaStep::AwaitingPayment);
+
+    for other in [Version(4), Version(6)] {
+        let outcome = stage.operate(1, other, retried()).await.unwrap();
+        assert!(
+            matches!(&outcome, Outcome::Superseded(now) if now.saga.version == Version(5)),
+            "{outcome:?}"
+        );
+    }
+
+    stage.journal.expect_none().await;
+    let outcome = stage.operate(1, Version(5), retried());
+    let step = stage.commit_step().await;
+    assert!(step.timeline.cause.contains("grace"), "{:?}", step.timeline);
+    assert_eq!(moved(outcome.await.unwrap()).saga.version, Version(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_act_is_not_carried_over_to_what_another_replica_wrote_meanwhile() {
+    let mut stage = Stage::new().await;
+    stage.store.insert(1, SagaStep::AwaitingPayment);
+
+    let outcome = stage.operate(1, Version(5), retried());
+    let (_, reply) = stage.next_write().await;
+    let mut other = stage.store.get(1);
+    other.saga.version = Version(6);
+    stage.store.put(other);
+    reply.unwrap().send(Ok(Journaled::Stale));
+
+    let outcome = outcome.await.unwrap();
+    assert!(
+        matches!(&outcome, Outcome::Superseded(now) if now.saga.version == Version(6)),
+        "{outcome:?}"
+    );
+    stage.journal.expect_none().await;
 }

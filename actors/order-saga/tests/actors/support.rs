@@ -328,6 +328,16 @@ impl Stage {
         answers
     }
 
+    /// An operator's act on the version that the operator looked at.
+    pub(crate) fn operate(&self, id: i64, expected: Version, event: SagaEvent) -> Answer<Outcome> {
+        let (mut delivery, answer) = delivery(id, None, event);
+        delivery.expected = Some(expected);
+        self.registry
+            .try_send(RegistryMsg::Deliver(vec![delivery]))
+            .unwrap();
+        answer
+    }
+
     pub(crate) fn wait_for(&self, id: i64, until: Until, at_most: Duration) -> Answer<Awaited> {
         let (reply, answer) = Reply::channel();
         let wish = Await {
@@ -430,6 +440,7 @@ pub(crate) fn delivery(
     let delivery = Delivery {
         order_id: OrderId(id),
         customer_id,
+        expected: None,
         event,
         trace: TraceContext::default(),
         reply,

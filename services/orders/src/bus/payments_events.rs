@@ -110,6 +110,7 @@ impl EventHandler for PaymentsEvents {
             deliveries.push(Delivery {
                 order_id: fact.order_id,
                 customer_id: None,
+                expected: None,
                 event: fact.event,
                 trace,
                 reply: decided,
@@ -181,6 +182,7 @@ fn disposition(outcome: Outcome) -> Disposed {
         )),
         Outcome::NotFound => Disposed::Poison("there is no such order".to_owned()),
         Outcome::Poisoned => Disposed::Poison("the database refuses what it leads to".to_owned()),
-        Outcome::Unavailable => Disposed::RetryLater,
+        // Events expect no version, so `Superseded` is never theirs.
+        Outcome::Unavailable | Outcome::Superseded(_) => Disposed::RetryLater,
     }
 }

@@ -54,6 +54,7 @@ impl OrdersApi {
             RegistryMsg::Deliver(vec![Delivery {
                 order_id,
                 customer_id: Some(customer_id),
+                expected: None,
                 event,
                 trace,
                 reply,
@@ -69,7 +70,8 @@ impl OrdersApi {
             Ok(Outcome::Illegal(snapshot)) => Ok(Decided::Conflict(Ignored::Ended, snapshot)),
             Ok(Outcome::NotFound) => Err(status::no_order()),
             Ok(Outcome::Poisoned) => Err(status::internal()),
-            Ok(Outcome::Unavailable) => Err(status::unavailable()),
+            // Customers expect no version, so `Superseded` is never theirs.
+            Ok(Outcome::Unavailable | Outcome::Superseded(_)) => Err(status::unavailable()),
             Err(unanswered) => {
                 warn!(%order_id, %unanswered, "a customer's request is not decided");
                 Err(status::unavailable())
