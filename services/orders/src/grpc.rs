@@ -3,6 +3,7 @@
 //! ```text
 //!   server   ports, limits, keepalive; the place for TLS and identity
 //!   orders   OrdersService: the calls
+//!   admin    OrdersAdmin: what operators do
 //!   create   CreateOrder: admission, checks, the registry's answer
 //!   reads    GetOrder, ListOrders, GetTimeline
 //!   watch    WatchOrder: the timeline as it grows
@@ -10,6 +11,7 @@
 //!   status   the one file that knows gRPC's codes
 //! ```
 
+mod admin;
 mod context;
 mod create;
 mod orders;
@@ -26,6 +28,7 @@ use tokio::sync::Semaphore;
 
 use crate::admission::Admission;
 use crate::config::Limits;
+use crate::operators::OperatorDesk;
 use crate::order_ids::OrderIds;
 use crate::store::OrderStore;
 use crate::telemetry::Counters;
@@ -39,6 +42,7 @@ pub(crate) struct Api {
     pub(crate) store: OrderStore,
     pub(crate) ids: OrderIds,
     pub(crate) admission: Admission,
+    pub(crate) operators: OperatorDesk,
     pub(crate) counters: Counters,
     /// Live timelines.
     pub(crate) watches: Arc<Semaphore>,

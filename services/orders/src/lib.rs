@@ -31,6 +31,7 @@ mod config;
 mod grpc;
 mod journal;
 mod maintenance;
+mod operators;
 mod order_ids;
 mod service;
 mod store;

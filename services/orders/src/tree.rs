@@ -7,6 +7,7 @@
 //! ├── maintenance         pruning, retention, own connection
 //! ├── inventory-client    owns the gRPC channel to inventory
 //! ├── payments-client     owns the gRPC channel to payments: request, get, void, refund
+//! ├── letter-publisher    publishes dead letters again, to the stream PAYMENTS
 //! ├── saga-registry
 //! │   └── saga/<order_id> coordinator, Temporary: exists only while a step runs or a local caller waits
 //! ├── saga-sweeper        claims due sagas
@@ -43,6 +44,7 @@ use crate::config::{Config, Limits};
 use crate::grpc::{self, Api};
 use crate::journal::SqlJournal;
 use crate::maintenance::Maintenance;
+use crate::operators::OperatorDesk;
 use crate::order_ids::OrderIds;
 use crate::service::Port;
 use crate::store::OrderStore;
@@ -76,6 +78,13 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
         store: parts.store.clone(),
         ids: OrderIds::new(parts.store.clone(), limits.order_ids_block),
         admission: admission.clone(),
+        operators: OperatorDesk {
+            store: parts.store.clone(),
+            registry: boxes.registry.clone(),
+            publisher: boxes.publisher.clone(),
+            letters: boxes.letters.clone(),
+            decision_deadline: limits.request_deadline,
+        },
         counters: Counters::new(),
         watches: Arc::new(Semaphore::new(limits.watches_max)),
         stock_deadline: config.saga.inventory_call,
@@ -86,6 +95,7 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
         .child(health(&parts));
     let tree = writers(tree, config, &boxes, &parts, admission);
     let tree = clients(tree, config, &boxes);
+    let tree = tree.child(letters(&boxes, &parts));
     let tree = sagas(tree, &boxes, &parts, links);
     let port = parts.grpc;
     tree.child(ChildSpec::task(
@@ -96,6 +106,19 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
             async move { grpc::serve(port.listener()?, api, stop).await }
         },
     ))
+}
+
+fn letters(boxes: &Mailboxes, parts: &Parts) -> ChildSpec {
+    let bus = parts.bus.clone();
+    ChildSpec::new(
+        "letter-publisher",
+        "publishes dead letters again, to the stream PAYMENTS",
+        &boxes.letters,
+        move || {
+            let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, [subjects::PAYMENTS_ALL]);
+            JetStreamPublisher::new(bus.clone(), stream)
+        },
+    )
 }
 
 fn links(config: &Config, boxes: &Mailboxes, store: &OrderStore) -> Links {

@@ -1,5 +1,6 @@
 //! Protobuf and the saga's words, translated in one place.
 
+pub(crate) mod admin;
 pub(crate) mod events;
 pub(crate) mod inventory;
 pub(crate) mod orders;

@@ -12,12 +12,13 @@ WHERE event_id IN (
 RETURNING event_id, order_id, aggregate_seq, subject, schema_version, payload, traceparent;
 
 --! insert_dead_letter (event_id?, schema_version?, aggregate_seq?, traceparent?)
--- The assignment on a conflict changes nothing; it makes the row come back, so that a repeat is a success.
+-- A letter that is there already was replayed in vain: it is open again. A repeat of the same insert changes nothing.
 INSERT INTO dead_letters (
     letter_id, stream, consumer, subject, event_id, schema_version, aggregate_seq, traceparent, reason, detail, delivered, payload,
     payload_bytes)
 VALUES (
     :letter_id, :stream, :consumer, :subject, :event_id, :schema_version, :aggregate_seq, :traceparent, :reason, :detail, :delivered,
     :payload, :payload_bytes)
-ON CONFLICT (letter_id) DO UPDATE SET replayed_at = dead_letters.replayed_at
+ON CONFLICT (letter_id) DO UPDATE
+SET replayed_at = NULL, reason = EXCLUDED.reason, detail = EXCLUDED.detail, delivered = EXCLUDED.delivered
 RETURNING letter_id;

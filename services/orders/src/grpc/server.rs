@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actor_kit::{ActorError, StopSignal};
+use shopapi_proto::admin::v1::orders_admin_server::OrdersAdminServer;
 use shopapi_proto::orders::v1::orders_service_server::OrdersServiceServer;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -12,6 +13,7 @@ use tonic::transport::server::TcpIncoming;
 use tracing::warn;
 
 use super::Api;
+use super::admin::AdminApi;
 use super::orders::OrdersApi;
 
 /// Pings on a silent connection: below the idle cut-off of common load balancers.
@@ -40,11 +42,17 @@ pub(crate) async fn serve(
         .register_encoded_file_descriptor_set(shopapi_proto::DESCRIPTORS)
         .build_v1()?;
     let bytes_max = limits.message_bytes_max;
-    let routes = Routes::new(health).add_service(reflection).add_service(
-        OrdersServiceServer::new(OrdersApi::new(api, stop.clone()))
-            .max_decoding_message_size(bytes_max)
-            .max_encoding_message_size(bytes_max),
-    );
+    let admin = OrdersAdminServer::new(AdminApi(api.operators.clone()))
+        .max_decoding_message_size(bytes_max)
+        .max_encoding_message_size(bytes_max);
+    let routes = Routes::new(health)
+        .add_service(reflection)
+        .add_service(admin)
+        .add_service(
+            OrdersServiceServer::new(OrdersApi::new(api, stop.clone()))
+                .max_decoding_message_size(bytes_max)
+                .max_encoding_message_size(bytes_max),
+        );
     let incoming = TcpIncoming::from(listener)
         .with_nodelay(Some(true))
         .with_keepalive(Some(KEEPALIVE_INTERVAL));

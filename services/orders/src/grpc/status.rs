@@ -12,6 +12,7 @@ use shopapi_proto::orders::v1::{Conflict, OrderRefused};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::operators::AdminError;
 use crate::wire;
 
 /// A status with one typed detail, in the form that `google.rpc.Status` gives it.
@@ -102,6 +103,17 @@ pub(crate) fn internal() -> Status {
 /// A read that found no database.
 pub(crate) fn unread(_: StoreUnavailable) -> Status {
     unavailable()
+}
+
+/// What kept an operator's call from being done; the texts are made for operators.
+pub(crate) fn admin(error: &AdminError) -> Status {
+    let code = match error {
+        AdminError::NotFound(_) => Code::NotFound,
+        AdminError::Moved { .. } => Code::Aborted,
+        AdminError::DoesNotFit(_) => Code::FailedPrecondition,
+        AdminError::Unavailable(_) => Code::Unavailable,
+    };
+    Status::new(code, error.to_string())
 }
 
 /// What a failed call to another service means to a saga.

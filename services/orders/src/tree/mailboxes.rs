@@ -14,6 +14,7 @@ use crate::maintenance::MaintenanceMsg;
 pub(super) struct Mailboxes {
     pub(super) journal: Mailbox<JournalMsg>,
     pub(super) publisher: Mailbox<PublisherMsg>,
+    pub(super) letters: Mailbox<PublisherMsg>,
     pub(super) drainer: Mailbox<DrainerMsg>,
     pub(super) maintenance: Mailbox<MaintenanceMsg>,
     pub(super) inventory: Mailbox<InventoryRequest>,
@@ -32,6 +33,8 @@ impl Mailboxes {
             journal: Mailbox::new("journal", inner),
             // The drainer keeps no more than its own window in flight.
             publisher: Mailbox::new("publisher", PlanLimits::default().window),
+            // Letters are replayed one by one, by people.
+            letters: Mailbox::new("letter-publisher", 8),
             drainer: Mailbox::new("outbox-drainer", inner),
             // Nobody but itself sends to it.
             maintenance: Mailbox::new("maintenance", 1),

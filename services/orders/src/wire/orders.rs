@@ -80,7 +80,7 @@ const fn cancel_reason(reason: CancelReason) -> proto::CancelReason {
     }
 }
 
-fn timestamp(at: OffsetDateTime) -> Timestamp {
+pub(super) fn timestamp(at: OffsetDateTime) -> Timestamp {
     Timestamp {
         seconds: at.unix_timestamp(),
         // Below a thousand million, which an i32 holds.

@@ -274,7 +274,7 @@ impl<'c, 'a, 's, C: GenericClient>
 pub struct InsertDeadLetterStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn insert_dead_letter() -> InsertDeadLetterStmt {
     InsertDeadLetterStmt(
-        "INSERT INTO dead_letters ( letter_id, stream, consumer, subject, event_id, schema_version, aggregate_seq, traceparent, reason, detail, delivered, payload, payload_bytes) VALUES ( $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (letter_id) DO UPDATE SET replayed_at = dead_letters.replayed_at RETURNING letter_id",
+        "INSERT INTO dead_letters ( letter_id, stream, consumer, subject, event_id, schema_version, aggregate_seq, traceparent, reason, detail, delivered, payload, payload_bytes) VALUES ( $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (letter_id) DO UPDATE SET replayed_at = NULL, reason = EXCLUDED.reason, detail = EXCLUDED.detail, delivered = EXCLUDED.delivered RETURNING letter_id",
         None,
     )
 }
