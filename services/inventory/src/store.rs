@@ -8,7 +8,7 @@
 //!
 //! **Locks.** Reservations by id, then stock by SKU, then inserts by id: every replica in the same order, so they do not deadlock. A
 //! reservation that somebody else has locked is skipped and its command comes back; stock is waited for, at most a quarter of a second.
-//! When that was too long, the next attempt skips the locked stock rows as well, so that one stuck row does not hold up the others.
+//! When that was too long, locked stock rows are skipped as well for a while, so that one stuck row does not hold up the others.
 //!
 //! **Failures.** Until the second flight nothing can be committed, so a broken connection is repeated; from there on the outcome is
 //! unknown, and the identical batch is repeated, which finds its own rows as repeats. A row that another replica inserted between the
@@ -21,13 +21,17 @@ use std::time::Duration;
 use actor_kit::batch::{Attempt, BatchError};
 use shopapi_postgres::{Disconnected, Failure, FailureClass, PgConfig, Session, sqlstate};
 use stock::{Changes, OrderId, Snapshot, StockStore, Wanted};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{Span, error, info_span};
 
 use flights::{ReadError, read_under_lock, write_and_commit};
 
 /// The longest wait for one flight; far beyond a loaded server's, short of the callers' patience.
 const FLIGHT_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How long locked stock rows are left out after a wait for one was too long. Whoever holds a row for a quarter of a second has hung, and
+/// holds it until the server ends its transaction after seconds; waiting again with every batch would hold up everybody else.
+const SKIP_LOCKED_FOR: Duration = Duration::from_secs(2);
 
 /// The unique constraint that tells of a row inserted since the snapshot.
 const RESERVATIONS_KEY: &str = "reservations_pkey";
@@ -43,8 +47,8 @@ pub struct SqlStockStore {
     database: String,
     /// A transaction is open: between `lock` and `write`.
     open: bool,
-    /// The last attempt met a lock it could not get: leave locked stock rows out this time.
-    skip_locked_stock: bool,
+    /// Locked stock rows are left out until then.
+    skip_locked_until: Option<Instant>,
 }
 
 impl SqlStockStore {
@@ -55,7 +59,7 @@ impl SqlStockStore {
             session: Session::new(config),
             database: config.database().to_owned(),
             open: false,
-            skip_locked_stock: false,
+            skip_locked_until: None,
         }
     }
 
@@ -87,7 +91,9 @@ impl StockStore for SqlStockStore {
             // The batch before was dropped between its two flights: its transaction goes with the connection.
             session.discard();
         }
-        let skip_locked = std::mem::take(&mut self.skip_locked_stock);
+        let skip_locked = self
+            .skip_locked_until
+            .is_some_and(|until| Instant::now() < until);
         let client = session
             .client()
             .await
@@ -109,7 +115,9 @@ impl StockStore for SqlStockStore {
             }
             Ok(Err(ReadError::Database(cause))) => {
                 let failure = session.judge(&cause);
-                self.skip_locked_stock = failure.class == FailureClass::Retry;
+                if failure.class == FailureClass::Retry {
+                    self.skip_locked_until = Some(Instant::now() + SKIP_LOCKED_FOR);
+                }
                 Self::roll_back(session).await;
                 Err(before_commit(failure))
             }
