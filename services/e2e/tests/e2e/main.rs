@@ -16,4 +16,7 @@ mod bad_input;
 mod faults;
 mod house;
 mod journeys;
+mod load;
+mod locks;
+mod unknown_commit;
 mod world;
