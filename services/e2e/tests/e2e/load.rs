@@ -9,6 +9,7 @@ use futures::future::join_all;
 use shopctl::client::{Answer, Api};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use crate::world::{World, place};
 
@@ -16,7 +17,7 @@ use crate::world::{World, place};
 const END_DEADLINE: Duration = Duration::from_secs(90);
 /// How often the databases are asked.
 const POLL: Duration = Duration::from_millis(50);
-/// What a refused customer waits: less than advised, so that refusals are met often.
+/// What a refused customer of a small load waits: less than advised, so that refusals are met often.
 const IMPATIENCE: Duration = Duration::from_millis(50);
 
 /// How a payment is to go, by the number of the order.
@@ -58,24 +59,34 @@ impl Customers {
         sku: &'static str,
         method: Method,
     ) -> Self {
+        Self::come_with(api, label, count, sku, method, IMPATIENCE)
+    }
+
+    /// As [`come`](Self::come), and a refused customer comes again after a while.
+    pub(crate) fn come_with(
+        api: &Api,
+        label: &str,
+        count: usize,
+        sku: &'static str,
+        method: Method,
+        again_after: Duration,
+    ) -> Self {
         let (close, closed) = watch::channel(false);
         let (count_accepted, accepted) = watch::channel(0);
         let customers: Vec<_> = (0..count)
-            .map(|index| {
-                let name = format!("{label}-{index}");
-                customer(
-                    api.clone(),
-                    name,
-                    sku,
-                    method,
-                    closed.clone(),
-                    count_accepted.clone(),
-                )
+            .map(|index| Customer {
+                api: api.clone(),
+                name: format!("{label}-{index}"),
+                sku,
+                method,
+                again_after,
+                closed: closed.clone(),
+                count_accepted: count_accepted.clone(),
             })
             .collect();
         let task = tokio::spawn(async move {
             let mut met = Met::default();
-            for one in join_all(customers).await {
+            for one in join_all(customers.into_iter().map(Customer::shop)).await {
                 met.accepted.extend(one.accepted);
                 met.accepted_after.extend(one.accepted_after);
                 met.refusals.extend(one.refusals);
@@ -116,37 +127,44 @@ impl Customers {
     }
 }
 
-async fn customer(
+struct Customer {
     api: Api,
     name: String,
     sku: &'static str,
     method: Method,
+    again_after: Duration,
     closed: watch::Receiver<bool>,
     count_accepted: watch::Sender<usize>,
-) -> Met {
-    let mut met = Met::default();
-    let mut number = 0;
-    while !*closed.borrow() {
-        number += 1;
-        let key = format!("{name}-{number}");
-        let mut tick = tokio::time::interval(IMPATIENCE);
-        loop {
-            tick.tick().await;
-            let answer = place(&api, sku, 1, method(number), &[("idempotency-key", &key)]).await;
-            match answer.status {
-                // 200: the key is known, an earlier answer was lost on its way.
-                200..=202 => {
-                    met.accepted.push(answer.order_id().unwrap());
-                    met.accepted_after.push(answer.took);
-                    count_accepted.send_modify(|accepted| *accepted += 1);
-                    break;
+}
+
+impl Customer {
+    async fn shop(self) -> Met {
+        let mut met = Met::default();
+        let mut number = 0;
+        while !*self.closed.borrow() {
+            number += 1;
+            let key = format!("{}-{number}", self.name);
+            let (key, method) = ([("idempotency-key", key.as_str())], (self.method)(number));
+            let mut tick = tokio::time::interval(self.again_after);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tick.tick().await;
+                let answer = place(&self.api, self.sku, 1, method, &key).await;
+                match answer.status {
+                    // 200: the key is known, an earlier answer was lost on its way.
+                    200..=202 => {
+                        met.accepted.push(answer.order_id().unwrap());
+                        met.accepted_after.push(answer.took);
+                        self.count_accepted.send_modify(|accepted| *accepted += 1);
+                        break;
+                    }
+                    503 => met.refusals.push(answer),
+                    other => panic!("{other}: {answer:?}"),
                 }
-                503 => met.refusals.push(answer),
-                other => panic!("{other}: {answer:?}"),
             }
         }
+        met
     }
-    met
 }
 
 /// Waits until every one of these orders has ended, in a final state with nothing left to do; how long that took.

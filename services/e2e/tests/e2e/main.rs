@@ -13,10 +13,13 @@
 )]
 
 mod bad_input;
+mod broker;
 mod faults;
 mod house;
 mod journeys;
 mod load;
 mod locks;
+mod overload;
+mod replicas;
 mod unknown_commit;
 mod world;
