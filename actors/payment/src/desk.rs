@@ -99,6 +99,19 @@ impl<B: PaymentBooks> PaymentDesk<B> {
         self.apply(known, Event::Refund).await
     }
 
+    /// Has a refund tried again that the provider refused for good, when the row is at the version that the operator looked at.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub async fn insist_refund(
+        &self,
+        payment_id: PaymentId,
+        version: i64,
+    ) -> Result<Answered, DeskError> {
+        let known = self.books.load(&[payment_id]).await?.pop();
+        self.apply(known, Event::RefundInsisted { version }).await
+    }
+
     /// The payments with these ids that exist.
     ///
     /// # Errors

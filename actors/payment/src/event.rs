@@ -11,6 +11,11 @@ pub enum Event {
     Void(PaymentRequest),
     /// From `RefundPayment`: give the captured money back.
     Refund,
+    /// From an operator: try a refund again that was refused for good.
+    RefundInsisted {
+        /// The row's version that the operator looked at.
+        version: i64,
+    },
     /// From the processor, before it calls the provider: an attempt is about to begin.
     AttemptStarted,
     /// From the processor: what became of the call.

@@ -9,7 +9,7 @@ use crate::charge::{next_version, write};
 use crate::event::RefundOutcome;
 use crate::payment::{Payment, RefundState};
 use crate::policy::Policy;
-use crate::rules::{Decision, Ignored, Illegal};
+use crate::rules::{Decision, Ignored, Illegal, Refusal};
 
 /// Puts the first refund attempt into a change that makes a refund due.
 pub(crate) fn begin(change: &mut Change, policy: &Policy) {
@@ -50,6 +50,31 @@ pub(crate) fn request(payment: &Payment, policy: &Policy) -> Decision {
         }
         RefundState::Requested | RefundState::Open | RefundState::Refunded | RefundState::Stuck => {
             Decision::Ignore(Ignored::RefundKnown)
+        }
+    }
+}
+
+/// An operator has the refund tried once more: the next attempt, under an id of its own. Refused again, it is stuck again.
+pub(crate) fn insist(payment: &Payment, expected: i64, policy: &Policy) -> Decision {
+    if !payment.money_was_taken() {
+        return Decision::Refuse(Refusal::NotCaptured);
+    }
+    if payment.version != expected {
+        return Decision::Refuse(Refusal::Moved {
+            now: payment.version,
+            expected,
+        });
+    }
+    match payment.refund {
+        RefundState::None | RefundState::Requested | RefundState::Open | RefundState::Refunded => {
+            Decision::Ignore(Ignored::RefundKnown)
+        }
+        RefundState::Stuck => {
+            let mut change = next_version(payment);
+            // It said why the refund was stuck.
+            change.payment.reason = None;
+            next_attempt(&mut change, Duration::ZERO, policy);
+            write(change)
         }
     }
 }

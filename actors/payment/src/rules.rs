@@ -8,6 +8,8 @@
 //!      └──────────────────────┴──► VOIDED ◄────────┘       │ Refund  ┆ the state stays
 //!                                     ┆   void_requested   ▼         ▼
 //!                                     └┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄► refund: REQUESTED ─► OPEN ─► REFUNDED | STUCK
+//!                                                                                     ▲ RefundInsisted ┆
+//!                                                                                     └┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┘
 //! ```
 //!
 //! **Invariants.** CAPTURED, DECLINED and VOIDED never change again. An attempt starts only from REQUESTED, so at most one is open, and
@@ -69,6 +71,14 @@ pub enum Refusal {
     /// Nothing was captured, so nothing can be given back.
     #[error("the payment is not captured")]
     NotCaptured,
+    /// The row is not at the version that an operator looked at.
+    #[error("the payment is at version {now}, not {expected}: look again")]
+    Moved {
+        /// The row's version.
+        now: i64,
+        /// What was looked at.
+        expected: i64,
+    },
 }
 
 /// What no correct sender produces.
@@ -116,7 +126,7 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
         // From nothing.
         (Row::Absent, E::Request(request)) => charge::open(request, policy),
         (Row::Absent, E::Void(request)) => charge::tombstone(request),
-        (Row::Absent, E::Refund) => Refuse(Refusal::NoSuchPayment),
+        (Row::Absent, E::Refund | E::RefundInsisted { .. }) => Refuse(Refusal::NoSuchPayment),
         (
             Row::Absent,
             E::AttemptStarted
@@ -131,7 +141,7 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
             same(p, request, || charge::ask_again(p, policy))
         }
         (Row::Requested(p), E::Void(request)) => same(p, request, || charge::void(p, policy)),
-        (Row::Requested(_), E::Refund) => Refuse(Refusal::NotCaptured),
+        (Row::Requested(_), E::Refund | E::RefundInsisted { .. }) => Refuse(Refusal::NotCaptured),
         (Row::Requested(p), E::AttemptStarted) => charge::start_attempt(p, policy),
         (Row::Requested(p), E::AttemptEnded { outcome, .. }) => match outcome {
             AttemptOutcome::Captured => charge::capture(p),
@@ -147,7 +157,7 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
         // From UNKNOWN.
         (Row::Unknown(p), E::Request(request)) => same(p, request, || Ignore(Ignored::Duplicate)),
         (Row::Unknown(p), E::Void(request)) => same(p, request, || charge::note_void(p)),
-        (Row::Unknown(_), E::Refund) => Refuse(Refusal::NotCaptured),
+        (Row::Unknown(_), E::Refund | E::RefundInsisted { .. }) => Refuse(Refusal::NotCaptured),
         (Row::Unknown(_), E::AttemptStarted) => Ignore(Ignored::OutcomeOpen),
         (Row::Unknown(p), E::AttemptEnded { attempt, outcome }) => match outcome {
             AttemptOutcome::Captured => charge::capture(p),
@@ -166,6 +176,7 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
             same(p, request, || Ignore(Ignored::AlreadyPaid))
         }
         (Row::Captured(p), E::Refund) => refund::request(p, policy),
+        (Row::Captured(p), E::RefundInsisted { version }) => refund::insist(p, *version, policy),
         (Row::Captured(_), E::AttemptStarted | E::AttemptEnded { .. } | E::LookedUp { .. }) => {
             Ignore(Ignored::Settled)
         }
@@ -179,6 +190,9 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
             same(p, request, || Ignore(Ignored::Settled))
         }
         (Row::Declined(p) | Row::Voided(p), E::Refund) => refund::answer_closed(p),
+        (Row::Declined(p) | Row::Voided(p), E::RefundInsisted { version }) => {
+            refund::insist(p, *version, policy)
+        }
         (Row::Declined(_) | Row::Voided(_), E::AttemptStarted) => Ignore(Ignored::Settled),
         (Row::Declined(p) | Row::Voided(p), E::AttemptEnded { outcome, .. }) => match outcome {
             AttemptOutcome::Captured => charge::late_capture(p, policy),

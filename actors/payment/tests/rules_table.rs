@@ -116,6 +116,10 @@ fn rows() -> Vec<(&'static str, Option<Payment>)> {
             Some(with_refund(payment(Voided, 2, 0), RefundState::Open, 5)),
         ),
         (
+            "voided, late capture, refund stuck",
+            Some(with_refund(payment(Voided, 2, 0), RefundState::Stuck, 5)),
+        ),
+        (
             "voided, late capture, refunded",
             Some(with_refund(payment(Voided, 2, 0), RefundState::Refunded, 1)),
         ),
@@ -198,6 +202,11 @@ fn events(attempt: i32, look_ups: i32, refund: i32) -> Vec<(&'static str, Event)
                 look_up: look_ups - 1,
                 found: Found::NotCharged,
             },
+        ),
+        ("RefundInsisted", Event::RefundInsisted { version: 10 }),
+        (
+            "RefundInsisted, moved",
+            Event::RefundInsisted { version: 9 },
         ),
         ("RefundStarted", Event::RefundStarted),
         (

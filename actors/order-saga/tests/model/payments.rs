@@ -263,7 +263,8 @@ impl Numbers<'_> {
                 Refusal::ParametersDiffer
                 | Refusal::OrderTaken
                 | Refusal::NoSuchPayment
-                | Refusal::NotCaptured,
+                | Refusal::NotCaptured
+                | Refusal::Moved { .. },
             ) => return Applied::Refused,
             Decision::Illegal(_) => return Applied::Illegal,
         };
