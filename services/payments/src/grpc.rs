@@ -1,8 +1,10 @@
-//! The gRPC adapter: a call becomes commands at the desk, their results become the answer. The one file that knows `tonic::Status`.
+//! The gRPC adapter: a call becomes commands at the desk, their results become the answer. Only this room knows
+//! `tonic::Status`.
 //!
 //! Requests are repeated: each item is handled by itself and answered in its place, so one bad item costs its neighbours nothing, and the
 //! items of one call meet in one batch of the ledger.
 
+mod admin;
 mod convert;
 
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use futures::future::join_all;
 use futures::stream::{self, Stream};
 use payment::ledger::PaymentBooks;
 use payment::{Answered, DeskError, PaymentDesk, PaymentId, Refusal};
+use shopapi_proto::admin::v1::payments_admin_server::PaymentsAdminServer;
 use shopapi_proto::payments::v1 as wire;
 use shopapi_proto::payments::v1::payments_service_server::{
     PaymentsService, PaymentsServiceServer,
@@ -23,6 +26,7 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span, info_span, warn};
 
 use crate::config::Limits;
+use crate::operators::OperatorDesk;
 use crate::telemetry;
 use convert::{failed, parameters, parse_id, result};
 
@@ -30,6 +34,8 @@ use convert::{failed, parameters, parse_id, result};
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 /// How long the answer to that may take.
 const KEEPALIVE_DEADLINE: Duration = Duration::from_secs(10);
+/// Largest answer to an operator: a thousand dead letters with what is wrong with each.
+const ADMIN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Pause after a failed accept (out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -37,12 +43,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve<B: PaymentBooks>(
     listener: Arc<TcpListener>,
     desk: PaymentDesk<B>,
+    operators: OperatorDesk,
     limits: Limits,
     stop: StopSignal,
 ) -> Result<(), ActorError> {
     let service = PaymentsServiceServer::new(Adapter { desk, limits })
         .max_decoding_message_size(limits.message_bytes_max)
         .max_encoding_message_size(limits.message_bytes_max);
+    let admin = PaymentsAdminServer::new(admin::AdminApi(operators))
+        .max_decoding_message_size(limits.message_bytes_max)
+        .max_encoding_message_size(ADMIN_BYTES_MAX);
     let (health, health_service) = tonic_health::server::health_reporter();
     health
         .set_serving::<PaymentsServiceServer<Adapter<B>>>()
@@ -57,6 +67,7 @@ pub(crate) async fn serve<B: PaymentBooks>(
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_DEADLINE))
         .add_service(service)
+        .add_service(admin)
         .add_service(health_service)
         .add_service(reflection)
         .serve_with_incoming_shutdown(incoming(listener), stop.cancelled_owned())

@@ -34,6 +34,7 @@ mod events;
 mod grpc;
 mod ledger;
 mod maintenance;
+mod operators;
 mod orders_consumer;
 mod provider;
 mod telemetry;

@@ -4,6 +4,7 @@
 //! payments (one_for_one, 5 crashes / 60 s, then the process exits non-zero)
 //! ├── payment-ledger    group-commit writer: requests, voids, attempts, outcomes, refunds; own connection
 //! ├── publisher         publishes to the stream PAYMENTS, which it creates when missing
+//! ├── letter-publisher  publishes dead letters again, to the stream ORDERS
 //! ├── outbox-drainer    hands committed events to the publisher, own connection for its net
 //! ├── provider-ledger   the simulated provider's own group-commit writer, in its own database
 //! ├── payment-processor charges, looks up and refunds what is due, own connection for its net
@@ -32,6 +33,7 @@ use crate::books::Books;
 use crate::bus::{Marks, Outbox, Publisher};
 use crate::config::Limits;
 use crate::ledger::LedgerStore;
+use crate::operators::{AdminBooks, OperatorDesk};
 use crate::orders_consumer::{self, DeadLetters};
 use crate::provider::{ProviderMsg, ProviderStore, SimulatedProvider};
 use crate::{grpc, maintenance};
@@ -40,6 +42,8 @@ use crate::{grpc, maintenance};
 const PROVIDER_MAILBOX: usize = 1_024;
 /// Publishes that wait: the drainer has no more than its window in flight.
 const PUBLISHER_MAILBOX: usize = 256;
+/// Letters are replayed one by one, by people.
+const LETTERS_MAILBOX: usize = 8;
 /// Questions to the consumer about itself.
 const CONSUMER_MAILBOX: usize = 16;
 
@@ -51,6 +55,7 @@ pub(crate) struct Mailboxes {
     pub(crate) provider: Mailbox<ProviderMsg>,
     pub(crate) drainer: Mailbox<DrainerMsg>,
     pub(crate) publisher: Mailbox<PublisherMsg>,
+    pub(crate) letters: Mailbox<PublisherMsg>,
     pub(crate) consumer: Mailbox<ConsumerMsg>,
 }
 
@@ -62,6 +67,7 @@ impl Mailboxes {
             provider: Mailbox::new("provider-ledger", PROVIDER_MAILBOX),
             drainer: Mailbox::new("outbox-drainer", limits.drainer_mailbox),
             publisher: Mailbox::new("publisher", PUBLISHER_MAILBOX),
+            letters: Mailbox::new("letter-publisher", LETTERS_MAILBOX),
             consumer: Mailbox::new("orders-consumer", CONSUMER_MAILBOX),
         }
     }
@@ -85,6 +91,7 @@ pub(crate) fn tree(
     policy: Policy,
     limits: Limits,
 ) -> Tree {
+    let admin_policy = policy.clone();
     let ledger = Ledger::new(
         mailboxes.ledger.clone(),
         Arc::new(policy),
@@ -96,16 +103,24 @@ pub(crate) fn tree(
         Arc::clone(&books),
         mailboxes.processor.clone(),
     );
+    let operators = OperatorDesk {
+        books: AdminBooks(outside.reads.clone()),
+        desk: desk.clone(),
+        policy: admin_policy,
+        publisher: mailboxes.publisher.clone(),
+        letters: mailboxes.letters.clone(),
+    };
     Tree::new("payments")
         .intensity(5, Duration::from_secs(60))
         .child(ledger_child(outside, mailboxes))
         .child(publisher_child(outside, mailboxes))
+        .child(letters_child(outside, mailboxes))
         .child(drainer_child(outside, mailboxes))
         .child(provider_child(outside, mailboxes))
         .child(processor_child(outside, mailboxes, ledger, books, limits))
         .child(maintenance_child(outside, limits))
         .child(consumer_child(outside, mailboxes, desk.clone()))
-        .child(grpc_child(outside, desk, limits))
+        .child(grpc_child(outside, desk, operators, limits))
 }
 
 fn ledger_child(outside: &Outside, mailboxes: &Mailboxes) -> ChildSpec {
@@ -129,6 +144,19 @@ fn publisher_child(outside: &Outside, mailboxes: &Mailboxes) -> ChildSpec {
         &mailboxes.publisher,
         move || {
             let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, [subjects::PAYMENTS_ALL]);
+            JetStreamPublisher::new(bus.clone(), stream)
+        },
+    )
+}
+
+fn letters_child(outside: &Outside, mailboxes: &Mailboxes) -> ChildSpec {
+    let bus = outside.bus.clone();
+    ChildSpec::new(
+        "letter-publisher",
+        "publishes dead letters again, to the stream ORDERS",
+        &mailboxes.letters,
+        move || {
+            let stream = StreamSpec::new(subjects::STREAM_ORDERS, [subjects::ORDERS_ALL]);
             JetStreamPublisher::new(bus.clone(), stream)
         },
     )
@@ -216,12 +244,25 @@ fn consumer_child(outside: &Outside, mailboxes: &Mailboxes, desk: PaymentDesk<Bo
     )
 }
 
-fn grpc_child(outside: &Outside, desk: PaymentDesk<Books>, limits: Limits) -> ChildSpec {
+fn grpc_child(
+    outside: &Outside,
+    desk: PaymentDesk<Books>,
+    operators: OperatorDesk,
+    limits: Limits,
+) -> ChildSpec {
     let listener = Arc::clone(&outside.listener);
     ChildSpec::task(
         "grpc",
         "adapter; started last, stopped first",
-        move |stop| grpc::serve(Arc::clone(&listener), desk.clone(), limits, stop),
+        move |stop| {
+            grpc::serve(
+                Arc::clone(&listener),
+                desk.clone(),
+                operators.clone(),
+                limits,
+                stop,
+            )
+        },
     )
 }
 

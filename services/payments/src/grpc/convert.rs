@@ -62,6 +62,8 @@ pub(super) fn result(
                 DeskError::Refused(
                     Refusal::ParametersDiffer | Refusal::OrderTaken | Refusal::NotCaptured,
                 ) => Code::FailedPrecondition,
+                // Only operators expect a version.
+                DeskError::Refused(Refusal::Moved { .. }) => Code::Aborted,
                 DeskError::Apply(ApplyError::Unavailable | ApplyError::Overloaded) => {
                     Code::Unavailable
                 }
