@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_kit::{AskError, Reply, TraceContext};
+use actor_kit::{AskError, Reply, StopSignal, TraceContext};
 use order_saga::saga::SagaStep;
 use order_saga::{
     Create, Created, CustomerId, IdempotencyKey, Line, Order, OrderId, PaymentMethod, RegistryMsg,
@@ -30,13 +30,17 @@ const FINGERPRINT_BYTES: usize = 32;
 /// What the registry gets on top of the waits it bounds itself: its answer, which knows more, comes first.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
-/// Creates an order and counts what came of it.
+/// How long a caller still waits once the service stops: the stock answers in less, and the connections are closed a second later.
+const LEAVING: Duration = Duration::from_secs(2);
+
+/// Creates an order and counts what came of it. Once the service stops, the answer is the order as it stands.
 pub(super) async fn create(
     api: &Api,
     request: CreateOrderRequest,
     trace: TraceContext,
+    stop: &StopSignal,
 ) -> Result<CreateOrderResponse, Status> {
-    let created = create_order(api, request, trace).await;
+    let created = create_order(api, request, trace, stop).await;
     let result = match &created {
         Ok(Answer::Accepted(_)) => CreateResult::Accepted,
         Ok(Answer::Rejected(_)) => CreateResult::Rejected,
@@ -59,6 +63,7 @@ async fn create_order(
     api: &Api,
     request: CreateOrderRequest,
     trace: TraceContext,
+    stop: &StopSignal,
 ) -> Result<Answer, Status> {
     let Some(_admitted) = api.admission.admit() else {
         return Err(status::turned_away(api.limits.retry_after));
@@ -93,7 +98,15 @@ async fn create_order(
             reply,
         }))
     };
-    match api.registry.ask(deadline, ask).await {
+    let left = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LEAVING).await;
+    };
+    let asked = tokio::select! {
+        asked = api.registry.ask(deadline, ask) => asked,
+        () = left => return as_it_stands(api, order_id, customer_id).await,
+    };
+    match asked {
         Ok(created) => answer(created, order_id),
         Err(AskError::Full) => Err(status::turned_away(api.limits.retry_after)),
         Err(unanswered @ (AskError::Gone | AskError::Timeout)) => {
@@ -101,6 +114,22 @@ async fn create_order(
             Err(status::unavailable())
         }
     }
+}
+
+/// The order that a caller waits for on a replica that goes: another one brings it to its end.
+async fn as_it_stands(
+    api: &Api,
+    order_id: OrderId,
+    customer_id: CustomerId,
+) -> Result<Answer, Status> {
+    let stands = api.store.order(order_id, customer_id).await;
+    let view = stands
+        .map_err(status::unread)?
+        .ok_or_else(status::unavailable)?;
+    Ok(Answer::Accepted(Box::new(CreateOrderResponse {
+        order: Some(wire::orders::order(view)),
+        replayed: false,
+    })))
 }
 
 fn answer(created: Created, order_id: OrderId) -> Result<Answer, Status> {

@@ -109,7 +109,7 @@ impl OrdersService for OrdersApi {
         request: Request<CreateOrderRequest>,
     ) -> Result<Response<CreateOrderResponse>, Status> {
         let (span, trace) = context::span(&request, "CreateOrder");
-        create(&self.api, request.into_inner(), trace)
+        create(&self.api, request.into_inner(), trace, &self.stop)
             .instrument(span)
             .await
             .map(Response::new)
