@@ -7,8 +7,10 @@ use clap::{Parser, Subcommand};
 
 use crate::audit::{self, AuditArgs};
 use crate::bench::{self, BenchArgs};
+use crate::chaos::{self, ChaosArgs};
 use crate::demo::{self, DemoArgs};
 use crate::dev::{self, DevArgs, ResetArgs};
+use crate::operate::{self, LetterArgs, OutboxArgs, RefundArgs, SagaArgs};
 use crate::sql::{self, SqlArgs};
 use crate::ui::Ui;
 
@@ -18,6 +20,16 @@ use crate::ui::Ui;
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    /// The command line as a list of words, without the program's name.
+    ///
+    /// # Errors
+    /// What clap says about them.
+    pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        Ok(Self::try_parse_from(["shopctl"].into_iter().chain(words))?)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +44,16 @@ enum Command {
     Audit(AuditArgs),
     /// Measure orders per second, latency and CPU on a stack of its own
     Bench(BenchArgs),
+    /// Break a stack of its own under load, let it heal, and check the books
+    Chaos(ChaosArgs),
+    /// List, show and move sagas by hand
+    Saga(SagaArgs),
+    /// Refunds that the provider refused: show, insist
+    Refund(RefundArgs),
+    /// Events that were given up: list, show, replay, discard
+    DeadLetter(LetterArgs),
+    /// Events on their way to the bus: status, replay
+    Outbox(OutboxArgs),
     /// Generate or check the typed SQL of the services
     Sql(SqlArgs),
 }
@@ -47,6 +69,11 @@ pub async fn run(cli: Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Demo(args) => demo::run(&args, ui).await,
         Command::Audit(args) => audit::run(&args, ui).await,
         Command::Bench(args) => bench::run(&args, ui).await,
+        Command::Chaos(args) => chaos::run(&args, ui).await,
+        Command::Saga(args) => Ok(operate::saga(&args, ui).await),
+        Command::Refund(args) => Ok(operate::refund(&args, ui).await),
+        Command::DeadLetter(args) => Ok(operate::letters(&args, ui).await),
+        Command::Outbox(args) => Ok(operate::outbox(&args, ui).await),
         Command::Sql(args) => sql::run(&args, ui).await,
     }
 }

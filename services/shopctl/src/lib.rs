@@ -3,14 +3,18 @@
 //! ```text
 //! main.rs ── cli.rs ─┬─ dev.rs        a stack that stays up                ┐
 //!                    ├─ demo/         four orders on a stack of their own  ├─ devstack
-//!                    ├─ bench/        load, figures, audit                 ┘
+//!                    ├─ bench/        load, figures, audit                 │
+//!                    ├─ chaos/        load, faults from a seed, audit      ┘
 //!                    ├─ audit/        the books over all databases, read as shopapi_audit
+//!                    ├─ operate/      what people do by hand, through the services' admin doors
 //!                    └─ sql.rs        typed SQL from queries and migrations
-//!        shared: checkout.rs (where is the code, build it)  client.rs (the public API)  catalogue.rs  ui.rs (all printing)
+//!        shared: checkout.rs (where is the code, build it)  client.rs (the public API)  catalogue.rs  random.rs (seeds)
+//!                ui.rs (all printing)
 //! ```
 //!
 //! **Invariants.** Everything is printed in `ui.rs`. Orders are placed and read through the public HTTP API only;
-//! databases are read by the audit and the bench as the read-only role, and written only to put products on offer.
+//! databases are read by the audit, the bench and chaos as the read-only role, and written only to put products on offer.
+//! What operators do goes through the services, never past them.
 
 #![cfg_attr(
     test,
@@ -25,10 +29,13 @@
 pub mod audit;
 pub mod bench;
 pub mod catalogue;
+pub mod chaos;
 pub mod checkout;
 pub mod cli;
 pub mod client;
 pub mod demo;
 pub mod dev;
+pub mod operate;
+pub mod random;
 pub mod sql;
 pub mod ui;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::catalogue::Product;
 use crate::client::Api;
+use crate::random::Random;
 
 /// What a customer waits for an order's end in one request.
 const WAIT: &str = "wait=30";
@@ -50,7 +51,7 @@ pub(super) async fn run(
         tasks.spawn(customer(
             api.clone(),
             Arc::clone(&skus),
-            Random(seed),
+            Random::new(seed),
             until,
         ));
     }
@@ -146,23 +147,6 @@ fn order(skus: &[String], random: &mut Random) -> Value {
     json!({ "items": items, "payment_method": "tok_ok" })
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same orders on every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,7 +155,7 @@ mod tests {
     fn orders_are_valid_and_the_same_on_every_run() {
         let skus: Vec<String> = (0..1_000).map(|index| format!("S{index}")).collect();
         let orders = |seed| -> Vec<Value> {
-            let mut random = Random(seed);
+            let mut random = Random::new(seed);
             (0..200).map(|_| order(&skus, &mut random)).collect()
         };
         for order in orders(7) {
