@@ -24,7 +24,7 @@ const CREATE_TIMEOUT: Duration = Duration::from_secs(4);
 /// First pause after a failed attempt; doubles up to the cap. Small, because a database restart takes about a second.
 const BACKOFF_BASE: Duration = Duration::from_millis(50);
 /// Longest pause between two attempts: bounds how long a service stays away from a database that is back.
-const BACKOFF_CAP: Duration = Duration::from_secs(2);
+const BACKOFF_CAP: Duration = Duration::from_secs(1);
 
 /// A connection that reconnects when it is next needed. Prepared statements live as long as their connection.
 pub struct Session {
