@@ -67,6 +67,36 @@ async fn a_frozen_replica_of_orders_stops_nobody_and_does_no_harm_when_it_wakes(
 }
 
 #[tokio::test]
+async fn a_frozen_neighbour_delays_orders_and_loses_none() {
+    let world = World::start().await;
+    let customers = Customers::come(&world.api, "neighbour", 4, "PLENTY", some_declined);
+    customers.accept(20).await;
+    let undisturbed = throughput(&customers).await;
+    let payments = world.service("payments");
+    payments.signal(Signal::Stop).await.unwrap();
+    assert_goes_on(throughput(&customers).await, undisturbed);
+    let met = customers.leave().await;
+
+    // With inventory frozen too, nobody knows whether there is stock: the order is taken, and decided later.
+    let inventory = world.service("inventory");
+    inventory.signal(Signal::Stop).await.unwrap();
+    let pending = world.order("PLENTY", 1, "tok_ok").await;
+    assert_eq!(pending.status, 202, "{pending:?}");
+    assert_eq!(pending.text("status"), "PENDING");
+    assert!(pending.took < FAULT, "{pending:?}");
+
+    for service in [inventory, payments] {
+        service.signal(Signal::Cont).await.unwrap();
+    }
+    let id = pending.order_id().unwrap();
+    world.reaches(id, &["PAID"]).await;
+    let accepted = [met.accepted, vec![id]].concat();
+    all_end(&world, &accepted).await;
+    no_twins(&world, &accepted).await;
+    world.audit_and_stop().await;
+}
+
+#[tokio::test]
 async fn an_order_whose_row_is_locked_waits_alone() {
     let world = World::start().await;
     let customers = Customers::come(&world.api, "locked", 4, "PLENTY", some_declined);

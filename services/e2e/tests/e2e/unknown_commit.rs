@@ -1,11 +1,11 @@
 //! The connection is cut between a commit and its answer, again and again: whoever wrote finds its own write, and nothing is done twice.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use devstack::{Cut, Proxy, Service};
 
-use crate::load::{Customers, all_end, lines_with, no_twins, some_declined};
+use crate::load::{Customers, all_end, lasting, lines_with, no_twins, some_declined};
 use crate::world::World;
 
 /// Far above the pause between two batches under load.
@@ -92,6 +92,44 @@ async fn orders_whose_commits_were_answered_into_the_void_end_once() {
         assert!(ours >= CUTS / 2, "{name} found {ours} of its writes");
     }
     for proxied in [orders, payments, inventory] {
+        proxied.service.stop().await;
+    }
+    world.audit_and_stop().await;
+}
+
+#[tokio::test]
+async fn a_network_that_hangs_and_then_breaks_costs_time_and_nothing_else() {
+    const OUTAGE: Duration = Duration::from_secs(2);
+    const BACK: Duration = Duration::from_secs(5);
+    let world = World::start().await;
+    let payments = Proxied::instead_of(&world, "payments").await;
+    let orders = Proxied::instead_of(&world, "orders").await;
+    let customers = Customers::come(&world.api, "network", 4, "PLENTY", some_declined);
+    customers.accept(20).await;
+    let proxies = [&orders.proxy, &payments.proxy];
+    for fail in [Proxy::freeze, Proxy::refuse] {
+        proxies.into_iter().for_each(fail);
+        let reached = customers.accepted();
+        lasting(OUTAGE).await;
+        // Answers that were under way when it happened may still have arrived.
+        assert!(
+            customers.accepted() <= reached + 4,
+            "the database was not away"
+        );
+        proxies.into_iter().for_each(Proxy::heal);
+        let healed = Instant::now();
+        customers.accept(8).await;
+        assert!(healed.elapsed() < BACK, "back after {:?}", healed.elapsed());
+    }
+    let met = customers.leave().await;
+    all_end(&world, &met.accepted).await;
+    no_twins(&world, &met.accepted).await;
+    for proxied in [orders, payments] {
+        assert_eq!(
+            proxied.service.state().starts,
+            1,
+            "a lost database is a state, not a crash"
+        );
         proxied.service.stop().await;
     }
     world.audit_and_stop().await;
