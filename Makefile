@@ -3,7 +3,7 @@
 SHOPCTL = cargo run --quiet --locked -p shopctl --
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor demo dev dev-reset test model-long lint fmt audit bench sql
+.PHONY: help doctor demo dev dev-reset test model-long chaos lint fmt audit bench sql
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,8 @@ doctor: ## names what this machine lacks
 demo: doctor ## an own stack, four orders on their way, and the audit of the books; ends by itself
 	$(SHOPCTL) demo
 
-dev: doctor ## the same stack, stays up and restarts what dies (PORT_BASE=20000 for other ports)
-	$(SHOPCTL) dev $(if $(PORT_BASE),--port-base $(PORT_BASE))
+dev: doctor ## the same stack, stays up and restarts what dies (PORT_BASE=20000 for other ports, REPLICAS=3)
+	$(SHOPCTL) dev $(if $(PORT_BASE),--port-base $(PORT_BASE)) $(if $(REPLICAS),--replicas $(REPLICAS))
 
 dev-reset: doctor ## wipes what `make dev` keeps
 	$(SHOPCTL) dev-reset
@@ -31,6 +31,9 @@ lint: doctor ## format, clippy, licences and bans, shell scripts, generated SQL
 
 fmt: ## formats the code
 	cargo fmt --all
+
+chaos: doctor ## replicas killed and frozen, servers restarted and wiped, under load (SEED=1 DURATION=60), then the audit
+	$(SHOPCTL) chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))
 
 audit: doctor ## the books of the running `make dev`, over all databases
 	$(SHOPCTL) audit
