@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -22,6 +23,9 @@ use crate::endpoints::Endpoints;
 
 /// Replicas that one call is tried on: enough to get past one that stops and one that died.
 const ATTEMPTS_MAX: usize = 3;
+
+/// How often names are resolved: a new replica has its share soon, and a resolver hardly notices.
+const RESOLVE_EVERY: Duration = Duration::from_secs(5);
 
 /// Marks a call that may be executed twice without harm; put among the request's extensions by [`idempotent`].
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +58,16 @@ impl Balanced {
     #[must_use]
     pub fn connect(endpoints: Endpoints) -> Self {
         let choice = Arc::new(Choice::new());
+        let followed = Arc::clone(&choice);
+        Self::following(choice, follow(endpoints, RESOLVE_EVERY, followed))
+    }
+
+    /// Over what `follow` puts into the choice; it ends with the last clone.
+    pub(crate) fn following(
+        choice: Arc<Choice>,
+        follow: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         let stop = CancellationToken::new();
-        let follow = follow(endpoints, Arc::clone(&choice));
         tokio::spawn(stop.clone().run_until_cancelled_owned(follow));
         Self {
             choice,

@@ -14,15 +14,12 @@ use hyper::{Method, Request, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rand::Rng as _;
 use tokio::net::TcpStream;
-use tokio::time::{MissedTickBehavior, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, info};
 
 use crate::choice::{Choice, Replica};
-use crate::endpoints::Endpoints;
 
-/// How often names are resolved: a new replica has its share soon, and a resolver hardly notices.
-const RESOLVE_EVERY: Duration = Duration::from_secs(5);
 /// One attempt, the first answer included; the callee is in the same network.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
 /// A ping this often finds a partition or a frozen process, which no packet reports.
@@ -34,6 +31,9 @@ const BACKOFF_BASE: Duration = Duration::from_millis(50);
 /// Longest pause: a replica that is back gets its share within this time, and four refused connections a second cost nothing.
 const BACKOFF_CAP: Duration = Duration::from_millis(250);
 
+/// A connection that ends sooner counts as a failed attempt: something in between takes connections and drops them.
+const STOOD_MIN: Duration = Duration::from_secs(1);
+
 /// Asked first on every connection. Any answer will do, a refusal too: it shows a process that reads.
 const FIRST_CALL: &str = "/grpc.health.v1.Health/Check";
 /// An empty gRPC message.
@@ -42,15 +42,24 @@ const EMPTY_MESSAGE: &[u8] = &[0; 5];
 type Connection = http2::Connection<TokioIo<TcpStream>, Full<Bytes>, TokioExecutor>;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Follows the names: a connector for each address there is, none for those that are gone.
-pub(crate) async fn follow(endpoints: Endpoints, choice: Arc<Choice>) {
-    let mut known = BTreeMap::new();
+/// The addresses of a callee, each with the name it is called by.
+pub(crate) type Addresses = BTreeMap<SocketAddr, Authority>;
+
+/// Where the addresses come from.
+pub(crate) trait Names: Send + Sync + 'static {
+    /// All addresses there are now; `before` are those it said the last time.
+    fn resolve(&self, before: &Addresses) -> impl Future<Output = Addresses> + Send;
+}
+
+/// Follows the names: a connector for each address there is, none for those that are gone. Dropping it ends the connectors.
+pub(crate) async fn follow(names: impl Names, every: Duration, choice: Arc<Choice>) {
+    let mut known = Addresses::new();
     let mut connectors: BTreeMap<SocketAddr, DropGuard> = BTreeMap::new();
-    let mut tick = tokio::time::interval(RESOLVE_EVERY);
+    let mut tick = tokio::time::interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let found = endpoints.resolve(&known).await;
+        let found = names.resolve(&known).await;
         connectors.retain(|address, _| found.contains_key(address));
         for (address, authority) in &found {
             connectors.entry(*address).or_insert_with(|| {
@@ -65,10 +74,6 @@ pub(crate) async fn follow(endpoints: Endpoints, choice: Arc<Choice>) {
             });
         }
         known = found;
-        if endpoints.is_fixed() {
-            // Dropping this future drops the guards, which ends the connectors.
-            return std::future::pending().await;
-        }
     }
 }
 
@@ -87,7 +92,7 @@ async fn keep_connected(
         };
         match connected {
             Ok(Ok((replica, mut connection))) => {
-                failures = 0;
+                let since = Instant::now();
                 let replica = Arc::new(replica);
                 let id = replica.id();
                 choice.add(replica);
@@ -97,6 +102,7 @@ async fn keep_connected(
                     () = stop.cancelled() => info!(%address, "no longer an address of the callee"),
                 }
                 choice.remove(id);
+                failures = u32::from(since.elapsed() < STOOD_MIN);
                 if stop.is_cancelled() {
                     // With the last sender gone it ends after its calls.
                     tokio::spawn(connection);

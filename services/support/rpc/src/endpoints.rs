@@ -1,6 +1,5 @@
 //! Where the replicas of a callee are: a list of hosts, each an address or a name with any number of addresses.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,6 +10,8 @@ use hyper::http::uri::Authority;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 use tracing::warn;
+
+use crate::connector::{Addresses, Names};
 
 /// One look-up; the resolver's own retries are over by then.
 const LOOK_UP_DEADLINE: Duration = Duration::from_secs(3);
@@ -77,18 +78,10 @@ fn endpoint(url: &str) -> Result<Endpoint, BadEndpoints> {
     })
 }
 
-impl Endpoints {
-    /// Only addresses: nothing has to be looked up again.
-    pub(crate) fn is_fixed(&self) -> bool {
-        self.0.iter().all(|endpoint| endpoint.address().is_some())
-    }
-
-    /// Every address there is now, with the name it is called by. A name that cannot be looked up keeps what it had in `before`.
-    pub(crate) async fn resolve(
-        &self,
-        before: &BTreeMap<SocketAddr, Authority>,
-    ) -> BTreeMap<SocketAddr, Authority> {
-        let mut found = BTreeMap::new();
+impl Names for Endpoints {
+    /// A name that cannot be looked up keeps what it had in `before`.
+    async fn resolve(&self, before: &Addresses) -> Addresses {
+        let mut found = Addresses::new();
         for endpoint in self.0.iter() {
             let name = &endpoint.authority;
             if let Some(address) = endpoint.address() {
@@ -146,13 +139,12 @@ mod tests {
     #[tokio::test]
     async fn a_list_of_addresses_needs_no_look_up() {
         let list: Endpoints = "http://127.0.0.1:9001, http://[::1]:9011/".parse().unwrap();
-        assert!(list.is_fixed());
-        let found = list.resolve(&BTreeMap::new()).await;
+        let found = list.resolve(&Addresses::new()).await;
         let wanted = [
             ("127.0.0.1:9001", "127.0.0.1:9001"),
             ("[::1]:9011", "[::1]:9011"),
         ];
-        let wanted: BTreeMap<SocketAddr, Authority> = wanted
+        let wanted: Addresses = wanted
             .map(|(address, name)| (address.parse().unwrap(), authority(name)))
             .into();
         assert_eq!(found, wanted);
@@ -161,13 +153,12 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_all_its_addresses_and_keeps_them_while_the_resolver_is_away() {
         let named: Endpoints = "http://localhost:9001".parse().unwrap();
-        assert!(!named.is_fixed());
-        let found = named.resolve(&BTreeMap::new()).await;
+        let found = named.resolve(&Addresses::new()).await;
         assert!(found.keys().all(|at| at.ip().is_loopback()) && !found.is_empty());
 
         // RFC 2606 keeps this name free of addresses.
         let lost: Endpoints = "http://orders.invalid:9001".parse().unwrap();
-        let before: BTreeMap<_, _> = [
+        let before: Addresses = [
             ("10.0.0.7:9001", "orders.invalid:9001"),
             ("10.0.0.8:9001", "another.invalid:9001"),
         ]

@@ -9,16 +9,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::http::uri::Authority;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
 
 use super::*;
+use crate::choice::Choice;
+use crate::connector::{Addresses, Names, follow};
 
 /// A call to this path is answered when the replica is told to.
 const SLOW: &str = "/slow";
@@ -314,4 +318,45 @@ async fn with_nobody_there_a_call_is_refused_after_a_moment_and_then_at_once() {
         .await
         .unwrap();
     assert!(back.calls() > 0);
+}
+
+/// A name whose addresses a test decides.
+struct Moving(watch::Receiver<Addresses>);
+
+impl Names for Moving {
+    async fn resolve(&self, _: &Addresses) -> Addresses {
+        self.0.borrow().clone()
+    }
+}
+
+#[tokio::test]
+async fn calls_follow_the_name_to_other_addresses() {
+    let (one, two) = (Callee::start().await, Callee::start().await);
+    let addresses = |callee: &Callee| -> Addresses {
+        let name = Authority::from_static("orders.example:9001");
+        [(callee.address, name)].into()
+    };
+    let (move_on, name) = watch::channel(addresses(&one));
+    let choice = Arc::new(Choice::new());
+    let followed = Arc::clone(&choice);
+    let every = Duration::from_millis(10);
+    let channel = Balanced::following(choice, follow(Moving(name), every, followed));
+    until(&channel, || one.calls() > 0).await;
+
+    // A call under way on the old address, and none that fails while the name moves.
+    let slow = tokio::spawn({
+        let channel = channel.clone();
+        async move { ask(&channel, SLOW, false).await }
+    });
+    let calls = one.calls();
+    eventually(|| one.calls() > calls).await;
+    move_on.send_replace(addresses(&two));
+    until(&channel, || two.calls() > 50).await;
+    one.go_on.cancel();
+    slow.await.unwrap().unwrap();
+    let (ones, twos) = (one.calls(), two.calls());
+    for _ in 0..20 {
+        ask(&channel, "/quick", false).await.unwrap();
+    }
+    assert_eq!((one.calls(), two.calls()), (ones, twos + 20));
 }
