@@ -99,7 +99,11 @@ impl Scene {
 
     /// Starts `shopctl dev` and waits until it says that it is up.
     async fn up(&self) -> Child {
-        let mut child = self.command("dev").spawn().unwrap();
+        self.up_with(&[]).await
+    }
+
+    async fn up_with(&self, args: &[&str]) -> Child {
+        let mut child = self.command("dev").args(args).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         loop {
             match lines.next_line().await.unwrap() {
@@ -196,6 +200,28 @@ async fn dev_starts_stops_starts_again_and_leaves_nothing_behind_when_killed() {
     assert!(data.is_dir());
     assert!(scene.run("dev-reset").await.status.success());
     assert!(!data.exists());
+}
+
+#[tokio::test]
+async fn dev_runs_as_many_replicas_as_it_is_told() {
+    let scene = Scene::new().await;
+    let mut dev = scene.up_with(&["--replicas", "2"]).await;
+    let second = [141, 142, 143].map(|offset| scene.port_base + offset);
+    let free = |port: &u16| ensure_free(*port, "", "").is_ok();
+    assert_eq!(scene.listening(), scene.ports());
+    assert!(!second.iter().any(free), "health of the second replicas");
+    terminate(&dev);
+    assert!(dev.wait().await.unwrap().success());
+    assert!(second.iter().all(free));
+
+    let mut too_many = scene.command("dev");
+    let refused = too_many.args(["--replicas", "6"]).output().await.unwrap();
+    assert!(!refused.status.success());
+    assert!(
+        said(&refused).contains("--replicas 6: from 1 to 5"),
+        "{}",
+        said(&refused)
+    );
 }
 
 #[tokio::test]
