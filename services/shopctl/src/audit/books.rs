@@ -59,6 +59,8 @@ pub struct OrderRow {
     pub timeline_rows: i64,
     /// The newest version in the timeline.
     pub timeline_version: i64,
+    /// Which operator ended it by hand, and why: its money and goods rest on that word.
+    pub settled_by_hand: Option<String>,
 }
 
 impl OrderRow {
@@ -203,6 +205,14 @@ impl OrderCase {
         self.order
             .as_ref()
             .map_or("", |order| order.status.as_str())
+    }
+
+    /// Whether an operator ended it by hand.
+    #[must_use]
+    pub fn is_settled_by_hand(&self) -> bool {
+        self.order
+            .as_ref()
+            .is_some_and(|order| order.settled_by_hand.is_some())
     }
 
     /// Whether any reservation is in this state.

@@ -97,7 +97,7 @@ pub(super) fn paid_and_completed(case: &OrderCase) -> Finding {
     let Some(order) = &case.order else {
         return NotApplicable;
     };
-    if order.status != "PAID" || order.saga_state != "COMPLETED" {
+    if order.status != "PAID" || order.saga_state != "COMPLETED" || case.is_settled_by_hand() {
         return NotApplicable;
     }
     let payment = case.payment.as_ref();
@@ -121,7 +121,7 @@ pub(super) fn captured_and_sold(case: &OrderCase) -> Finding {
         .payment
         .as_ref()
         .is_some_and(|payment| payment.state == "CAPTURED");
-    if !captured || !case.has_reservation("COMMITTED") {
+    if !captured || !case.has_reservation("COMMITTED") || case.is_settled_by_hand() {
         return NotApplicable;
     }
     verdict(
@@ -131,7 +131,7 @@ pub(super) fn captured_and_sold(case: &OrderCase) -> Finding {
 }
 
 pub(super) fn refunded(case: &OrderCase) -> Finding {
-    if case.status() != "REFUNDED" {
+    if case.status() != "REFUNDED" || case.is_settled_by_hand() {
         return NotApplicable;
     }
     let square = case
@@ -152,7 +152,8 @@ pub(super) fn ended_without_trace(case: &OrderCase) -> Finding {
         .order
         .as_ref()
         .is_some_and(super::books::OrderRow::is_stuck);
-    if stuck || !["CANCELLED", "REJECTED"].contains(&case.status()) {
+    let by_people = stuck || case.is_settled_by_hand();
+    if by_people || !["CANCELLED", "REJECTED"].contains(&case.status()) {
         return NotApplicable;
     }
     if case.has_reservation("HELD") || case.has_reservation("COMMITTED") {

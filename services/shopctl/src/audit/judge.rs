@@ -42,6 +42,8 @@ pub enum Kind {
     Unsettled,
     /// Waits for an operator.
     Stuck,
+    /// An operator ended it; its money and goods rest on that word.
+    ByHand,
     /// Money that the provider refuses to give back.
     Owed,
     /// A charge on a voided payment that the sweep has not looked up yet.
@@ -133,6 +135,13 @@ fn listed(case: &OrderCase) -> Vec<(Kind, String)> {
                 format!("{}, {:.1} s old", order.status, order.age_secs),
             ));
         }
+    }
+    if let Some(cause) = case
+        .order
+        .as_ref()
+        .and_then(|order| order.settled_by_hand.clone())
+    {
+        listed.push((Kind::ByHand, cause));
     }
     let Some(payment) = &case.payment else {
         return listed;

@@ -160,7 +160,9 @@ async fn look_up_open_attempts(args: &AuditArgs, ui: &Ui) {
         why: "audit --final".to_owned(),
     };
     if let Err(error) = settle_open_attempts(&services, act).await {
-        ui.failure(&format!("open attempts are not looked up ahead of time: {error:#}"));
+        ui.failure(&format!(
+            "open attempts are not looked up ahead of time: {error:#}"
+        ));
     }
 }
 

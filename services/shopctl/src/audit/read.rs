@@ -284,6 +284,7 @@ fn order(row: &Row) -> OrderRow {
         age_secs: row.get("age_secs"),
         timeline_rows: row.get("timeline_rows"),
         timeline_version: row.get("timeline_version"),
+        settled_by_hand: row.get("settled_by_hand"),
     }
 }
 

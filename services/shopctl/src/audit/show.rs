@@ -90,6 +90,7 @@ fn show_listed(ui: &Ui, verdict: &Verdict) {
     for (kind, headline) in [
         (Kind::Unsettled, "under way"),
         (Kind::Stuck, "waiting for an operator"),
+        (Kind::ByHand, "settled by hand"),
         (Kind::Owed, "owed: the provider refuses to give it back"),
         (
             Kind::NotLookedUp,
