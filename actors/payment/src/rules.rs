@@ -119,6 +119,7 @@ impl<'a> From<Option<&'a Payment>> for Row<'a> {
 
 /// Decides what `event` does to `payment` (`None`: there is no row). `jitter` in 0..1 spreads retries.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "one table, read from top to bottom")]
 pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter: f64) -> Decision {
     use Decision::{Ignore, Illegal as Wrong, Refuse};
     use Event as E;
@@ -141,7 +142,6 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
             same(p, request, || charge::ask_again(p, policy))
         }
         (Row::Requested(p), E::Void(request)) => same(p, request, || charge::void(p, policy)),
-        (Row::Requested(_), E::Refund | E::RefundInsisted { .. }) => Refuse(Refusal::NotCaptured),
         (Row::Requested(p), E::AttemptStarted) => charge::start_attempt(p, policy),
         (Row::Requested(p), E::AttemptEnded { outcome, .. }) => match outcome {
             AttemptOutcome::Captured => charge::capture(p),
@@ -152,12 +152,10 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
             Found::Charged => charge::capture(p),
             Found::NotCharged => Ignore(Ignored::StaleAttempt),
         },
-        (Row::Requested(_), E::RefundStarted | E::RefundEnded { .. }) => Wrong(Illegal::NoRefund),
 
         // From UNKNOWN.
         (Row::Unknown(p), E::Request(request)) => same(p, request, || Ignore(Ignored::Duplicate)),
         (Row::Unknown(p), E::Void(request)) => same(p, request, || charge::note_void(p)),
-        (Row::Unknown(_), E::Refund | E::RefundInsisted { .. }) => Refuse(Refusal::NotCaptured),
         (Row::Unknown(_), E::AttemptStarted) => Ignore(Ignored::OutcomeOpen),
         (Row::Unknown(p), E::AttemptEnded { attempt, outcome }) => match outcome {
             AttemptOutcome::Captured => charge::capture(p),
@@ -169,20 +167,22 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
             Found::Charged => charge::capture(p),
             Found::NotCharged => charge::not_charged(p, *attempt, policy, jitter),
         },
-        (Row::Unknown(_), E::RefundStarted | E::RefundEnded { .. }) => Wrong(Illegal::NoRefund),
+
+        // From either: nothing was taken that could be given back.
+        (Row::Requested(_) | Row::Unknown(_), E::Refund | E::RefundInsisted { .. }) => {
+            Refuse(Refusal::NotCaptured)
+        }
+        (Row::Requested(_) | Row::Unknown(_), E::RefundStarted | E::RefundEnded { .. }) => {
+            Wrong(Illegal::NoRefund)
+        }
 
         // From CAPTURED.
         (Row::Captured(p), E::Request(request) | E::Void(request)) => {
             same(p, request, || Ignore(Ignored::AlreadyPaid))
         }
         (Row::Captured(p), E::Refund) => refund::request(p, policy),
-        (Row::Captured(p), E::RefundInsisted { version }) => refund::insist(p, *version, policy),
         (Row::Captured(_), E::AttemptStarted | E::AttemptEnded { .. } | E::LookedUp { .. }) => {
             Ignore(Ignored::Settled)
-        }
-        (Row::Captured(p), E::RefundStarted) => refund::start(p, policy, jitter),
-        (Row::Captured(p), E::RefundEnded { attempt, outcome }) => {
-            refund::end(p, *attempt, outcome, policy, jitter)
         }
 
         // From DECLINED and VOIDED: closed for orders, not yet for the provider's money.
@@ -190,9 +190,6 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
             same(p, request, || Ignore(Ignored::Settled))
         }
         (Row::Declined(p) | Row::Voided(p), E::Refund) => refund::answer_closed(p),
-        (Row::Declined(p) | Row::Voided(p), E::RefundInsisted { version }) => {
-            refund::insist(p, *version, policy)
-        }
         (Row::Declined(_) | Row::Voided(_), E::AttemptStarted) => Ignore(Ignored::Settled),
         (Row::Declined(p) | Row::Voided(p), E::AttemptEnded { outcome, .. }) => match outcome {
             AttemptOutcome::Captured => charge::late_capture(p, policy),
@@ -208,10 +205,18 @@ pub fn decide(payment: Option<&Payment>, event: &Event, policy: &Policy, jitter:
             Found::Charged => charge::late_capture(p, policy),
             Found::NotCharged => charge::watch_on(p, *look_up, policy),
         },
-        (Row::Declined(p) | Row::Voided(p), E::RefundStarted) => refund::start(p, policy, jitter),
-        (Row::Declined(p) | Row::Voided(p), E::RefundEnded { attempt, outcome }) => {
-            refund::end(p, *attempt, outcome, policy, jitter)
+
+        // Refunds go on in the same way wherever money was taken.
+        (Row::Captured(p) | Row::Declined(p) | Row::Voided(p), E::RefundInsisted { version }) => {
+            refund::insist(p, *version, policy)
         }
+        (Row::Captured(p) | Row::Declined(p) | Row::Voided(p), E::RefundStarted) => {
+            refund::start(p, policy, jitter)
+        }
+        (
+            Row::Captured(p) | Row::Declined(p) | Row::Voided(p),
+            E::RefundEnded { attempt, outcome },
+        ) => refund::end(p, *attempt, outcome, policy, jitter),
     }
 }
 
