@@ -37,7 +37,7 @@ impl OperatorDesk {
                     .one(),
             )
             .await;
-        Ok(self.books.settle(client, begun)?)
+        self.books.settle(client, begun)
     }
 
     /// Records what came of it. The act itself stands either way; without this the row goes on saying STARTED.
@@ -81,6 +81,6 @@ impl OperatorDesk {
             .books
             .bounded(sql::list_actions().bind(&client, &target, &SHOWN_MAX).all())
             .await;
-        Ok(self.books.settle(client, found)?)
+        self.books.settle(client, found)
     }
 }

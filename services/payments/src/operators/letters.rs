@@ -25,7 +25,7 @@ impl OperatorDesk {
                     .all(),
             )
             .await;
-        Ok(self.books.settle(client, found)?)
+        self.books.settle(client, found)
     }
 
     /// One letter.

@@ -33,7 +33,7 @@ impl OperatorDesk {
             .books
             .bounded(sql::outbox_status().bind(&client).one())
             .await;
-        Ok(self.books.settle(client, found)?)
+        self.books.settle(client, found)
     }
 
     /// Publishes one page of the events that were written in the last `since` again.
