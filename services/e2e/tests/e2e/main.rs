@@ -19,6 +19,7 @@ mod house;
 mod journeys;
 mod load;
 mod locks;
+mod operators;
 mod overload;
 mod replicas;
 mod unknown_commit;
