@@ -34,6 +34,8 @@ use convert::{failed, parameters, parse_id, result};
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 /// How long the answer to that may take.
 const KEEPALIVE_DEADLINE: Duration = Duration::from_secs(10);
+/// What calls under way get when the service stops; longer than a commit, short of the platform's patience.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(4);
 /// Largest answer to an operator: a thousand dead letters with what is wrong with each.
 const ADMIN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Pause after a failed accept (out of descriptors), so that the loop does not spin.
@@ -60,7 +62,8 @@ pub(crate) async fn serve<B: PaymentBooks>(
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(shopapi_proto::DESCRIPTORS)
         .build_v1()?;
-    Server::builder()
+    let draining = stop.clone();
+    let server = Server::builder()
         .timeout(limits.call_deadline)
         .concurrency_limit_per_connection(limits.streams_max as usize)
         .max_concurrent_streams(limits.streams_max)
@@ -70,9 +73,25 @@ pub(crate) async fn serve<B: PaymentBooks>(
         .add_service(admin)
         .add_service(health_service)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(incoming(listener), stop.cancelled_owned())
-        .await?;
-    Ok(())
+        .serve_with_incoming_shutdown(incoming(listener), async move {
+            draining.cancelled().await;
+            health
+                .set_not_serving::<PaymentsServiceServer<Adapter<B>>>()
+                .await;
+        });
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        ended = &mut server => return ended.map_err(ActorError::from),
+        () = stop.cancelled() => {}
+    }
+    // A caller that is frozen never says goodbye.
+    match tokio::time::timeout(DRAIN_DEADLINE, server).await {
+        Ok(ended) => ended.map_err(ActorError::from),
+        Err(_elapsed) => {
+            warn!("connections closed with calls under way");
+            Ok(())
+        }
+    }
 }
 
 /// Accepted connections. The listener is shared, so that a restarted adapter serves the same port.

@@ -163,7 +163,7 @@ async fn orders_of_a_killed_replica_are_finished_by_the_other() {
 }
 
 #[tokio::test]
-async fn a_frozen_replica_of_each_service_holds_nobody_up_for_long() {
+async fn a_frozen_replica_of_each_service_costs_no_accepted_order() {
     let world = World::start_replicas(2, &[]).await;
     let load = Load::begin(&world.api);
     for name in ["inventory-2", "payments-2", "orders-2"] {
@@ -173,6 +173,26 @@ async fn a_frozen_replica_of_each_service_holds_nobody_up_for_long() {
     }
     let answers = load.end(Duration::ZERO).await;
     all_end(&world, answers).await;
+    world.audit_and_stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_callers_that_are_frozen() {
+    let world = World::start_replicas(2, &[]).await;
+    let paid = world.order("PLENTY", 1, "tok_ok").await;
+    world.reaches(paid.order_id().unwrap(), &["PAID"]).await;
+    for (caller, callees) in [
+        ("orders-2", &["payments-1", "inventory-1"][..]),
+        ("gateway", &["orders-1"]),
+    ] {
+        world.service(caller).signal(Signal::Stop).await.unwrap();
+        for callee in callees {
+            roll(world.service(callee)).await;
+        }
+        world.service(caller).signal(Signal::Cont).await.unwrap();
+    }
+    let again = world.order("PLENTY", 1, "tok_ok").await;
+    world.reaches(again.order_id().unwrap(), &["PAID"]).await;
     world.audit_and_stop().await;
 }
 
