@@ -39,7 +39,7 @@ if ! cargo nextest --version >/dev/null 2>&1; then
   exec cargo test --workspace --locked
 fi
 
-cores='(package(order-saga) & kind(lib)) | (package(payment) & (kind(lib) | binary(histories) | binary(rules_table)))
+cores='(package(order-saga) & (kind(lib) | binary(faults))) | (package(payment) & (kind(lib) | binary(histories) | binary(rules_table)))
   | (package(stock) & test(/^(table|histories)::/)) | (package(outbox) & binary(plan)) | (package(jetstream) & kind(lib))'
 actors='package(actor-kit) | (package(order-saga) & binary(actors)) | (package(payment) & binary(actors))
   | (package(stock) & test(/^keeper::/)) | (package(outbox) & binary(drainer))'
