@@ -10,6 +10,10 @@ use crate::world::World;
 
 /// How long streams and consumers may be missing after the broker is back.
 const BUS_BACK: Duration = Duration::from_secs(15);
+/// How often the broker loses everything.
+const WIPES: u32 = 10;
+/// By then 99 of 100 orders have ended although their events were wiped: the saga's first deadline, one repetition, and slow machines.
+const CONVERGED: Duration = Duration::from_secs(20);
 /// An order that is paid within this long was paid over the bus: the saga asks payments itself only after five seconds.
 const OVER_THE_BUS: &str = "wait=4";
 
@@ -61,10 +65,10 @@ async fn pays_over_the_bus(world: &World) -> i64 {
 }
 
 #[tokio::test]
-async fn no_order_is_lost_when_the_broker_loses_everything_three_times() {
+async fn no_order_is_lost_when_the_broker_loses_everything_again_and_again() {
     let mut world = World::start().await;
     let customers = Customers::come(&world.api, "wiped", 4, "PLENTY", some_declined);
-    for _ in 0..3 {
+    for _ in 0..WIPES {
         customers.accept(30).await;
         world.stack.nats.wipe().await.unwrap();
         bus_is_back(&world).await;
@@ -72,6 +76,21 @@ async fn no_order_is_lost_when_the_broker_loses_everything_three_times() {
     customers.accept(30).await;
     let met = customers.leave().await;
     all_end(&world, &met.accepted).await;
+    let slowest = world
+        .count(
+            "orders",
+            "SELECT (1000 * percentile_disc(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM updated_at - created_at)))::bigint \
+             FROM orders",
+        )
+        .await;
+    println!(
+        "{WIPES} wipes, {} orders accepted, none lost; 99 of 100 had ended after {slowest} ms",
+        met.accepted.len()
+    );
+    assert!(
+        Duration::from_millis(slowest.unsigned_abs()) < CONVERGED,
+        "{slowest} ms"
+    );
     let over_the_bus = pays_over_the_bus(&world).await;
     no_twins(&world, &[met.accepted, vec![over_the_bus]].concat()).await;
     world.audit_and_stop().await;
