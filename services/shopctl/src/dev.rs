@@ -86,10 +86,13 @@ pub async fn stop_requested() -> Result<()> {
 /// What kept it from starting.
 pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
     let started = Instant::now();
+    // One listener from beginning to end: a signal that comes while nobody listens is lost.
+    let stop = stop_requested();
+    tokio::pin!(stop);
     // Stopped while starting: dropping the start ends every child.
     let mut stack = tokio::select! {
         stack = start(args, ui) => stack?,
-        stopped = stop_requested() => {
+        stopped = &mut stop => {
             stopped?;
             ui.line("stopped before it was up");
             return Ok(ExitCode::SUCCESS);
@@ -97,8 +100,6 @@ pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
     };
     ui.done();
     announce(&stack, started.elapsed(), ui);
-    let stop = stop_requested();
-    tokio::pin!(stop);
     loop {
         tokio::select! {
             stopped = &mut stop => {
