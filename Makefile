@@ -1,6 +1,6 @@
 # The commands of shopapi. `make help` lists them.
 
-SHOPCTL = cargo run --quiet --locked -p shopctl --
+SHOPCTL = cargo run --locked -p shopctl --
 
 .DEFAULT_GOAL := help
 .PHONY: help doctor demo dev dev-reset test model-long chaos lint fmt audit bench sql
