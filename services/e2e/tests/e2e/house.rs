@@ -211,6 +211,8 @@ fn the_house_has_only_the_rooms_of_its_plan() {
         "services/support/postgres",
         "services/support/rpc",
         "services/support/telemetry",
+        "services/support/tls",
+        "services/support/watched",
     ]
     .into();
     let rooms: BTreeSet<&str> = graph.rooms.values().map(String::as_str).collect();
