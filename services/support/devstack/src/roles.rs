@@ -74,6 +74,22 @@ const AUDIT_LIMITS: Limits = Limits {
 /// Creates the databases and roles that are missing. Safe to repeat.
 pub(crate) async fn provision(host_and_port: (&str, u16), secrets: &Secrets) -> Result<(), Error> {
     let client = connect(host_and_port, SUPERUSER, "postgres", secrets).await?;
+    provision_with(&client, &DATABASES, &|role| {
+        secrets.password(role).to_owned()
+    })
+    .await
+}
+
+/// Creates what is missing of some databases and their roles on the server of `client`, a superuser's connection, and
+/// gives every role the password and the time limits it should have. Safe to repeat; at most one at a time per server.
+///
+/// # Errors
+/// [`Error::Database`] when the server refuses.
+pub async fn provision_with(
+    client: &Client,
+    specs: &[DatabaseSpec],
+    password: &(dyn Fn(&str) -> String + Sync),
+) -> Result<(), Error> {
     let doing = "creating roles and databases";
     let existing: Vec<String> = client
         .query(
@@ -88,24 +104,24 @@ pub(crate) async fn provision(host_and_port: (&str, u16), secrets: &Secrets) -> 
     let missing = |name: &str| !existing.iter().any(|have| have == name);
 
     let mut sql = String::new();
-    for spec in DATABASES {
-        if missing(spec.owner) {
-            sql += &create_role(spec.owner, secrets, &OWNER_LIMITS);
+    let mut role = |role: &str, limits: &Limits| {
+        if missing(role) {
+            sql += &format!("CREATE ROLE {role} LOGIN;\n");
         }
-        if missing(spec.runtime) {
-            sql += &create_role(spec.runtime, secrets, &RUNTIME_LIMITS);
-        }
+        sql += &role_settings(role, &password(role), limits);
+    };
+    for spec in specs {
+        role(spec.owner, &OWNER_LIMITS);
+        role(spec.runtime, &RUNTIME_LIMITS);
     }
-    if missing(AUDIT_ROLE) {
-        sql += &create_role(AUDIT_ROLE, secrets, &AUDIT_LIMITS);
-        sql += &format!("ALTER ROLE {AUDIT_ROLE} SET default_transaction_read_only = on;\n");
-    }
+    role(AUDIT_ROLE, &AUDIT_LIMITS);
+    sql += &format!("ALTER ROLE {AUDIT_ROLE} SET default_transaction_read_only = on;\n");
     client
         .batch_execute(&sql)
         .await
         .map_err(Error::database(doing))?;
 
-    for spec in DATABASES.iter().filter(|spec| missing(spec.database)) {
+    for spec in specs.iter().filter(|spec| missing(spec.database)) {
         let DatabaseSpec {
             database,
             owner,
@@ -128,15 +144,15 @@ pub(crate) async fn provision(host_and_port: (&str, u16), secrets: &Secrets) -> 
     Ok(())
 }
 
-fn create_role(role: &str, secrets: &Secrets, limits: &Limits) -> String {
-    let password = secrets.password(role);
+fn role_settings(role: &str, password: &str, limits: &Limits) -> String {
     let Limits {
         statement,
         lock,
         idle_in_transaction,
     } = limits;
+    let password = password.replace('\'', "''");
     format!(
-        "CREATE ROLE {role} LOGIN PASSWORD '{password}';\n\
+        "ALTER ROLE {role} PASSWORD '{password}';\n\
          ALTER ROLE {role} SET statement_timeout = '{statement}';\n\
          ALTER ROLE {role} SET lock_timeout = '{lock}';\n\
          ALTER ROLE {role} SET idle_in_transaction_session_timeout = '{idle_in_transaction}';\n"
