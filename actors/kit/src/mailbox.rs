@@ -2,7 +2,7 @@
 //! before it is sent and gives it back when it has been handled.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -73,6 +73,36 @@ struct Shared<M> {
     capacity: usize,
     places: Arc<Semaphore>,
     target: ArcSwapOption<Target<M>>,
+    /// What the actor said last about its work; a lock that only lookers contend for.
+    doing: Mutex<&'static str>,
+}
+
+/// What can be seen of an actor without asking it: a hanging actor is the one people look at.
+pub(crate) trait Seen: Send + Sync {
+    fn name(&self) -> Arc<str>;
+    /// Places taken, and places there are.
+    fn places(&self) -> (usize, usize);
+    fn doing(&self) -> &'static str;
+    fn set_doing(&self, doing: &'static str);
+}
+
+impl<M: Send + 'static> Seen for Shared<M> {
+    fn name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    fn places(&self) -> (usize, usize) {
+        let taken = self.capacity - self.places.available_permits();
+        (taken, self.capacity)
+    }
+
+    fn doing(&self) -> &'static str {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_doing(&self, doing: &'static str) {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    }
 }
 
 /// The bounded, restart-proof address of an actor. Cheap to clone. Delivery is at most once: what is queued when the actor crashes is
@@ -102,7 +132,13 @@ impl<M: Send + 'static> Mailbox<M> {
             capacity,
             places: Arc::new(Semaphore::new(capacity)),
             target: ArcSwapOption::empty(),
+            doing: Mutex::new(""),
         }))
+    }
+
+    /// The same mailbox for those who only look.
+    pub(crate) fn seen(&self) -> Arc<dyn Seen> {
+        Arc::clone(&self.0) as Arc<dyn Seen>
     }
 
     pub(crate) fn bind(&self, target: Target<M>) {

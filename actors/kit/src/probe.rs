@@ -90,7 +90,7 @@ pub async fn start<A: Actor>(
     actor: A,
 ) -> Result<(Mailbox<A::Msg>, Alone), SpawnError> {
     let mailbox = Mailbox::new(name, capacity);
-    let cell = spawn_shell(actor, name, &mailbox, None).await?;
+    let cell = spawn_shell(actor, name, &mailbox, None, None).await?;
     Ok((mailbox, Alone { cell }))
 }
 

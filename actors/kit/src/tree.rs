@@ -4,6 +4,7 @@
 //! [`Mailbox`]; more crashes than the intensity allows end the tree, and the process that owns it exits so that the platform restarts it.
 //! Only panics and errors are crashes. A lost database or broker is a state that an actor answers from, so it never counts.
 
+mod inspect;
 mod render;
 mod spec;
 mod supervisor;
@@ -19,6 +20,8 @@ use tokio::sync::watch;
 
 use crate::actor::SpawnError;
 use crate::reply::{Answer, Reply};
+pub use inspect::ChildView;
+pub(crate) use inspect::Family;
 pub use render::picture_in;
 pub use spec::{ChildSpec, Restart};
 use supervisor::{Launch, Supervisor, SupervisorMsg};
@@ -165,7 +168,7 @@ impl Shared {
             .iter()
             .zip(states.iter())
             .map(|(spec, (state, restarts))| {
-                let (depth, capacity) = (spec.gauge)();
+                let (depth, capacity) = spec.seen.places();
                 ChildInfo {
                     name: spec.name,
                     state: *state,
@@ -193,6 +196,18 @@ impl TreeView {
     #[must_use]
     pub fn children(&self) -> Vec<ChildInfo> {
         self.0.children()
+    }
+
+    /// Every actor as it is, dynamic children behind the child that made them (the oldest hundred of each).
+    #[must_use]
+    pub fn inspect(&self) -> Vec<ChildView> {
+        self.0.inspect()
+    }
+
+    /// The tree's name: its service.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.0.name
     }
 
     /// Whether every child runs.
@@ -236,6 +251,12 @@ impl RunningTree {
     #[must_use]
     pub fn children(&self) -> Vec<ChildInfo> {
         self.shared.children()
+    }
+
+    /// Every actor as it is: see [`TreeView::inspect`].
+    #[must_use]
+    pub fn inspect(&self) -> Vec<ChildView> {
+        self.shared.inspect()
     }
 
     /// Waits until the tree has given up, and tells why. Pending as long as it runs.

@@ -166,6 +166,7 @@ impl SagaCoordinator {
                 None => break,
             }
         }
+        ctx.doing(self.state.saga.step.name());
         self.arm_for_waiters(ctx);
         if self.is_idle() && self.questions == 0 {
             if self.waiters.is_empty() {

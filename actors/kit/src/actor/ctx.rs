@@ -3,16 +3,17 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use ractor::ActorRef;
+use ractor::{ActorId, ActorRef};
 
 use super::{Actor, ChildId, SpawnError, TaskPanicked, spawn_shell};
-use crate::mailbox::{Envelope, Mailbox, Permit};
+use crate::mailbox::{Envelope, Mailbox, Permit, Seen};
 use crate::reply::{AskError, Reply};
 use crate::trace::TraceContext;
+use crate::tree::Family;
 
 /// An actor's way to send to itself, unbounded: what it sends is bounded by what it has asked for.
 pub struct SelfRef<M> {
@@ -65,6 +66,9 @@ pub struct Ctx<A: Actor> {
     actor: ActorRef<Envelope<A::Msg>>,
     trace: TraceContext,
     permit: Mutex<Option<Permit>>,
+    seen: Arc<dyn Seen>,
+    /// Where its dynamic children are written down; children of a tree have one.
+    family: Option<Arc<Family>>,
 }
 
 impl<A: Actor> fmt::Debug for Ctx<A> {
@@ -76,12 +80,19 @@ impl<A: Actor> fmt::Debug for Ctx<A> {
 }
 
 impl<A: Actor> Ctx<A> {
-    pub(super) fn new(name: String, actor: ActorRef<Envelope<A::Msg>>) -> Self {
+    pub(super) fn new(
+        name: String,
+        actor: ActorRef<Envelope<A::Msg>>,
+        seen: Arc<dyn Seen>,
+        family: Option<Arc<Family>>,
+    ) -> Self {
         Self {
             name,
             actor,
             trace: TraceContext::default(),
             permit: Mutex::new(None),
+            seen,
+            family,
         }
     }
 
@@ -96,6 +107,13 @@ impl<A: Actor> Ctx<A> {
         self.put_permit(None);
     }
 
+    /// A dynamic child has ended.
+    pub(super) fn forget_child(&self, child: ActorId) {
+        if let Some(family) = &self.family {
+            family.remove(child);
+        }
+    }
+
     fn put_permit(&self, permit: Option<Permit>) {
         *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = permit;
     }
@@ -104,6 +122,11 @@ impl<A: Actor> Ctx<A> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Tells those who look at the tree what the actor is at, such as a saga's step.
+    pub fn doing(&self, what: &'static str) {
+        self.seen.set_doing(what);
     }
 
     /// A way to send to oneself.
@@ -180,7 +203,10 @@ impl<A: Actor> Ctx<A> {
     ) -> Result<(ChildId, Mailbox<C::Msg>), SpawnError> {
         let name = name.into();
         let mailbox = Mailbox::new(&name, capacity);
-        let cell = spawn_shell(child, &name, &mailbox, Some(self.actor.get_cell())).await?;
+        let cell = spawn_shell(child, &name, &mailbox, Some(self.actor.get_cell()), None).await?;
+        if let Some(family) = &self.family {
+            family.add(cell.clone(), mailbox.seen());
+        }
         Ok((ChildId(cell.get_id()), mailbox))
     }
 }

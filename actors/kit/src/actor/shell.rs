@@ -1,6 +1,7 @@
 //! The `ractor` actor around one [`Actor`].
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{ActorCell, ActorRef, SupervisionEvent};
@@ -9,6 +10,7 @@ use tracing::{Instrument as _, Span};
 use super::{Actor, ActorError, ChildId, Ctx, Exit, SpawnError};
 use crate::mailbox::{Envelope, Mailbox, Target};
 use crate::trace::TraceContext;
+use crate::tree::Family;
 
 /// How long a stopping actor waits for its dynamic children; a handler takes milliseconds, so five seconds mean that one hangs.
 const CHILDREN_STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -19,11 +21,13 @@ pub(crate) async fn spawn_shell<A: Actor>(
     name: &str,
     mailbox: &Mailbox<A::Msg>,
     supervisor: Option<ActorCell>,
+    family: Option<Arc<Family>>,
 ) -> Result<ActorCell, SpawnError> {
     let launch = Launch {
         actor,
         name: name.to_owned(),
         mailbox: mailbox.clone(),
+        family,
     };
     // ractor's names are global to the process, so actors stay unnamed there.
     let spawned = match supervisor {
@@ -47,6 +51,7 @@ struct Launch<A: Actor> {
     actor: A,
     name: String,
     mailbox: Mailbox<A::Msg>,
+    family: Option<Arc<Family>>,
 }
 
 struct Running<A: Actor> {
@@ -66,7 +71,12 @@ impl<A: Actor> ractor::Actor for Shell<A> {
     ) -> Result<Running<A>, ActorError> {
         let mut running = Running {
             actor: launch.actor,
-            ctx: Ctx::new(launch.name, myself.clone()),
+            ctx: Ctx::new(
+                launch.name,
+                myself.clone(),
+                launch.mailbox.seen(),
+                launch.family,
+            ),
         };
         running.actor.started(&running.ctx).await?;
         launch.mailbox.bind(Target::Actor(myself));
@@ -110,6 +120,7 @@ impl<A: Actor> ractor::Actor for Shell<A> {
                 return Ok(());
             }
         };
+        running.ctx.forget_child(child);
         running
             .actor
             .child_exited(&running.ctx, ChildId(child), exit)

@@ -2,17 +2,19 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use ractor::ActorCell;
 
+use super::inspect::Family;
 use super::task_child::TaskChild;
 use crate::StopSignal;
 use crate::actor::{Actor, ActorError, SpawnError, spawn_shell};
 use crate::backoff::Backoff;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Seen};
 
 /// Delay before a crashed child is started again: short enough that callers' deadlines outlive one crash, and capped so that a child
 /// that cannot start does not fill the log.
@@ -34,7 +36,6 @@ pub enum Restart {
 
 type Spawn =
     Box<dyn Fn(ActorCell) -> BoxFuture<'static, Result<ActorCell, SpawnError>> + Send + Sync>;
-type Gauge = Box<dyn Fn() -> (usize, usize) + Send + Sync>;
 
 /// One child: its name and purpose as the picture shows them, how it is built, and when it is built again.
 pub struct ChildSpec {
@@ -44,7 +45,8 @@ pub struct ChildSpec {
     pub(super) restart: Restart,
     pub(super) backoff: Backoff,
     pub(super) spawn: Spawn,
-    pub(super) gauge: Gauge,
+    pub(super) seen: Arc<dyn Seen>,
+    pub(super) family: Arc<Family>,
 }
 
 impl fmt::Debug for ChildSpec {
@@ -65,7 +67,8 @@ impl ChildSpec {
         build: impl Fn() -> A + Send + Sync + 'static,
     ) -> Self {
         let bound = mailbox.clone();
-        let gauged = mailbox.clone();
+        let family = Arc::<Family>::default();
+        let own = Arc::clone(&family);
         Self {
             name,
             about,
@@ -75,9 +78,15 @@ impl ChildSpec {
             spawn: Box::new(move |supervisor| {
                 let actor = build();
                 let mailbox = bound.clone();
-                async move { spawn_shell(actor, name, &mailbox, Some(supervisor)).await }.boxed()
+                let family = Arc::clone(&own);
+                async move {
+                    family.clear();
+                    spawn_shell(actor, name, &mailbox, Some(supervisor), Some(family)).await
+                }
+                .boxed()
             }),
-            gauge: Box::new(move || (gauged.depth(), gauged.capacity())),
+            seen: mailbox.seen(),
+            family,
         }
     }
 

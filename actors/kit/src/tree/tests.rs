@@ -303,6 +303,79 @@ async fn dynamic_children_report_their_end_and_stop_with_their_parent() {
     assert_eq!(*log.lock().unwrap(), ["stop child"], "post_stop ran");
 }
 
+#[tokio::test(start_paused = true)]
+async fn looking_shows_every_actor_with_its_children_and_what_it_is_at() {
+    struct Busy;
+    impl Actor for Busy {
+        type Msg = Option<Reply<Mailbox<CounterMsg>>>;
+
+        async fn handle(&mut self, ctx: &Ctx<Self>, adopt: Self::Msg) -> Result<(), ActorError> {
+            let Some(reply) = adopt else {
+                return Err("planted".into());
+            };
+            ctx.doing("adopting");
+            let child = Counter {
+                name: "child",
+                count: 0,
+                log: Arc::default(),
+            };
+            reply.send(ctx.spawn_child("child/1", 4, child).await?.1);
+            Ok(())
+        }
+    }
+    let mailbox = Mailbox::new("busy", 8);
+    let tree = Tree::new("sample")
+        .child(ChildSpec::new("busy", "adopts", &mailbox, || Busy).dynamic("child/<n>", "counts"))
+        .start()
+        .await
+        .unwrap();
+    let child = mailbox.ask(DEADLINE, Some).await.unwrap();
+    settle().await;
+    let full = ChildView {
+        name: "busy".into(),
+        about: "adopts",
+        parent: None,
+        state: ChildState::Running,
+        doing: "adopting",
+        restarts: 0,
+        mailbox_depth: 0,
+        mailbox_capacity: 8,
+        dynamic_children: 1,
+    };
+    let of_child = ChildView {
+        name: "child/1".into(),
+        about: "counts",
+        parent: Some("busy"),
+        doing: "",
+        mailbox_capacity: 4,
+        dynamic_children: 0,
+        ..full.clone()
+    };
+    assert_eq!(tree.inspect(), [full.clone(), of_child]);
+
+    child.try_send(CounterMsg::Stop).unwrap();
+    settle().await;
+    let alone = ChildView {
+        dynamic_children: 0,
+        ..full
+    };
+    assert_eq!(tree.inspect(), [alone.clone()]);
+
+    mailbox.ask(DEADLINE, Some).await.unwrap();
+    mailbox.try_send(None).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    settle().await;
+    let restarted = ChildView {
+        restarts: 1,
+        ..alone
+    };
+    assert_eq!(
+        tree.view().inspect(),
+        [restarted],
+        "a new incarnation has none of the old one's children"
+    );
+}
+
 /// The picture of the tree below, as a service's `tree.rs` would open with it.
 const PICTURE: &str = "\
 //! Some words.
