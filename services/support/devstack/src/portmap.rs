@@ -34,6 +34,36 @@ pub struct PortMap {
     pub nats: u16,
     /// NATS' status page.
     pub nats_monitor: u16,
+    /// Where telemetry is collected and shown.
+    pub telemetry: TelemetryPorts,
+}
+
+/// The ports of a collector of telemetry and its pages. A stack only tells its services about them; who listens there is its caller's business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TelemetryPorts {
+    /// OTLP over gRPC.
+    pub otlp_grpc: u16,
+    /// OTLP over HTTP.
+    pub otlp_http: u16,
+    /// Metrics in the format of Prometheus.
+    pub prometheus: u16,
+    /// Traces: the page and the API of Jaeger.
+    pub page: u16,
+}
+
+impl TelemetryPorts {
+    fn list(self) -> [u16; 4] {
+        [self.otlp_grpc, self.otlp_http, self.prometheus, self.page]
+    }
+
+    fn of_list([otlp_grpc, otlp_http, prometheus, page]: [u16; 4]) -> Self {
+        Self {
+            otlp_grpc,
+            otlp_http,
+            prometheus,
+            page,
+        }
+    }
 }
 
 /// The ports of one more replica of orders, inventory and payments.
@@ -66,10 +96,16 @@ impl PortMap {
         postgres: 15432,
         nats: 4222,
         nats_monitor: 8222,
+        telemetry: TelemetryPorts {
+            otlp_grpc: 4317,
+            otlp_http: 4318,
+            prometheus: 8889,
+            page: 16686,
+        },
     };
 
     /// A block of ports from `base` on: the gateway at `base`, gRPC at +1, +2, +3, health at +101, +102, +103,
-    /// NATS at +22 and +23, PostgreSQL at +32. `None` when the block does not fit.
+    /// OTLP at +11 and +12, metrics at +13, traces at +14, NATS at +22 and +23, PostgreSQL at +32. `None` when the block does not fit.
     #[must_use]
     pub fn from_base(base: u16) -> Option<Self> {
         base.checked_add(103)?;
@@ -81,6 +117,7 @@ impl PortMap {
             postgres: base + 32,
             nats: base + 22,
             nats_monitor: base + 23,
+            telemetry: TelemetryPorts::of_list([base + 11, base + 12, base + 13, base + 14]),
         })
     }
 
@@ -149,6 +186,7 @@ impl PortMap {
             postgres: port()?,
             nats: port()?,
             nats_monitor: port()?,
+            telemetry: TelemetryPorts::of_list([port()?, port()?, port()?, port()?]),
         };
         Ok((map, leases))
     }
@@ -197,12 +235,17 @@ impl PortMap {
             postgres,
             nats,
             nats_monitor,
+            telemetry,
         } = self;
-        let list = |ports: &[u16; 3]| ports.map(|port| port.to_string()).join(",");
+        let list = |ports: &[u16]| {
+            let texts: Vec<String> = ports.iter().map(u16::to_string).collect();
+            texts.join(",")
+        };
         let mut text = format!(
-            "gateway={gateway}\ngrpc={}\nhealth={}\npostgres={postgres}\nnats={nats}\nnats_monitor={nats_monitor}\n",
+            "gateway={gateway}\ngrpc={}\nhealth={}\npostgres={postgres}\nnats={nats}\nnats_monitor={nats_monitor}\ntelemetry={}\n",
             list(grpc),
-            list(health)
+            list(health),
+            list(&telemetry.list())
         );
         for (replica, ports) in (2..).zip(more) {
             text += &format!(
@@ -240,6 +283,7 @@ impl PortMap {
             postgres: one("postgres")?,
             nats: one("nats")?,
             nats_monitor: one("nats_monitor")?,
+            telemetry: TelemetryPorts::of_list(ports("telemetry")?.try_into().ok()?),
         })
     }
 
@@ -303,9 +347,10 @@ mod tests {
             for map in [PortMap::STANDARD, PortMap::from_base(20_000).unwrap()] {
                 let map = map.with_replicas(replicas).unwrap();
                 let mut ports: Vec<u16> = map.named().iter().map(|(port, _)| *port).collect();
+                ports.extend(map.telemetry.list());
                 ports.sort_unstable();
                 ports.dedup();
-                assert_eq!(ports.len(), 4 + 6 * replicas);
+                assert_eq!(ports.len(), 8 + 6 * replicas);
                 assert_eq!(PortMap::from_text(&map.to_text()), Some(map));
             }
         }
@@ -343,6 +388,6 @@ mod tests {
             "http://127.0.0.1:9002,http://127.0.0.1:9042,http://127.0.0.1:9052"
         );
         let (leased, leases) = PortMap::leased_for(2).unwrap();
-        assert_eq!((leased.replicas(), leases.len()), (2, 16));
+        assert_eq!((leased.replicas(), leases.len()), (2, 20));
     }
 }
