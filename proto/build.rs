@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-const CONTRACTS: [&str; 6] = [
+const CONTRACTS: [&str; 7] = [
     "shopapi/admin/v1/admin.proto",
+    "shopapi/admin/v1/tree.proto",
     "shopapi/common/v1/common.proto",
     "shopapi/inventory/v1/inventory.proto",
     "shopapi/payments/v1/payments.proto",

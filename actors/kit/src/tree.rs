@@ -9,6 +9,7 @@ mod render;
 mod spec;
 mod supervisor;
 mod task_child;
+mod window;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,6 +26,7 @@ pub(crate) use inspect::Family;
 pub use render::picture_in;
 pub use spec::{ChildSpec, Restart};
 use supervisor::{Launch, Supervisor, SupervisorMsg};
+pub use window::TreeWindow;
 
 /// How long one child may take to stop. A child's own bounds are shorter; past this it is killed.
 const CHILD_STOP_DEADLINE: Duration = Duration::from_secs(8);
@@ -84,6 +86,7 @@ pub struct Tree {
     name: &'static str,
     intensity: Intensity,
     children: Vec<ChildSpec>,
+    window: TreeWindow,
 }
 
 impl Tree {
@@ -97,7 +100,15 @@ impl Tree {
                 within: Duration::from_secs(60),
             },
             children: Vec::new(),
+            window: TreeWindow::default(),
         }
+    }
+
+    /// Shows the tree in a window that one of its children holds.
+    #[must_use]
+    pub fn seen_through(mut self, window: &TreeWindow) -> Self {
+        self.window = window.clone();
+        self
     }
 
     /// How many crashes the tree puts up with.
@@ -127,6 +138,7 @@ impl Tree {
             states: Mutex::new(vec![(ChildState::Stopped, 0); self.children.len()]),
             specs: self.children,
         });
+        self.window.open(&shared);
         let launch = Launch {
             shared: Arc::clone(&shared),
             failed,

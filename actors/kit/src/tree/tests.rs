@@ -437,3 +437,43 @@ fn crashes_count_only_within_their_window() {
     assert!(!at(11), "the first has left the window");
     assert!(at(12));
 }
+
+#[tokio::test]
+async fn a_child_sees_its_own_tree_and_does_not_keep_it_alive() {
+    let window = TreeWindow::default();
+    let port = Arc::new(());
+    let (held, through) = (Arc::clone(&port), window.clone());
+    let looker = ChildSpec::task("looker", "looks around", move |stop: StopSignal| {
+        let (held, through) = (Arc::clone(&held), through.clone());
+        async move {
+            stop.cancelled().await;
+            drop((held, through));
+            Ok(())
+        }
+    });
+    assert!(window.inspect().is_empty());
+
+    let tree = Tree::new("test")
+        .child(looker)
+        .seen_through(&window)
+        .start()
+        .await
+        .unwrap();
+    let seen: Vec<_> = window
+        .inspect()
+        .iter()
+        .map(|child| (child.name.to_string(), child.state))
+        .collect();
+    assert_eq!(seen, [("looker".to_owned(), ChildState::Running)]);
+
+    tree.stop(Duration::from_secs(5)).await;
+    let freed = async {
+        while Arc::strong_count(&port) > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), freed)
+        .await
+        .expect("what the child held is given back");
+    assert!(window.inspect().is_empty());
+}
