@@ -7,8 +7,8 @@ usage() {
   cat <<'TXT'
 usage: scripts/lint.sh
 
-rustfmt, clippy (warnings are errors), cargo-deny (bans, licences, sources), shellcheck, and the generated SQL against queries and
-migrations. Tools that are not on the machine are installed under .dev/tools (see scripts/tools.sh).
+rustfmt, clippy (warnings are errors), cargo-deny (bans, licences, sources), shellcheck, the generated SQL against queries and migrations,
+and deploy/ (scripts/lint-deploy.sh). Tools that are not on the machine are installed under .dev/tools (see scripts/tools.sh).
 TXT
 }
 
@@ -38,3 +38,6 @@ shellcheck -x scripts/*.sh .ci/run
 
 step "generated SQL"
 cargo run --quiet --locked -p shopctl -- sql check
+
+step "deploy"
+scripts/lint-deploy.sh

@@ -111,13 +111,13 @@ def compare(url):
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["write"]:
-            for part, path in FILES.items():
-                path.write_text(text(load(), part))
-        case ["check"]:
-            check()
-        case ["compare", url]:
-            compare(url)
-        case _:
-            sys.exit(__doc__)
+    verb, arguments = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    if verb == "write" and not arguments:
+        for part, path in FILES.items():
+            path.write_text(text(load(), part))
+    elif verb == "check" and not arguments:
+        check()
+    elif verb == "compare" and len(arguments) == 1:
+        compare(arguments[0])
+    else:
+        sys.exit(__doc__)
