@@ -4,7 +4,8 @@
                                                      ▲ each panel's and each rule's expression
 
 Counters and histograms grow between scrapes, so that rates are rates. An alert's expression answers nothing while all is well: instead each
-series that it reads must be there. Names that metrics.yml does not list are refused.
+series that it reads must be there. Labels that a legend shows or a recording rule keeps must be on each answer. Names that metrics.yml does
+not list are refused.
 """
 
 import http.server
@@ -31,6 +32,8 @@ DEPLOY = Path(__file__).resolve().parent.parent
 # Grafana fills these in; $__rate_interval is four scrapes.
 VARIABLES = {"$__rate_interval": "1m", "$__interval": "15s", "$service": ".*", "${service}": ".*"}
 SETTLE_DEADLINE = 20.0
+# An alert over several kinds of series keeps other labels of each; these none of them must have.
+TOGETHER = {"CollectorLosingData": ()}
 PROMETHEUS_OWN = {"up", "ALERTS"}
 KEYWORDS = {
     "abs", "absent", "and", "avg", "bool", "by", "ceil", "changes", "clamp_min", "count", "group", "group_left", "histogram_quantile",
@@ -96,7 +99,7 @@ def panels(dashboard):
 
 
 def dashboard_queries():
-    """(where, expression) of each panel's targets and each variable."""
+    """(where, expression, labels that the legend shows) of each panel's targets and each variable."""
     for path in sorted((DEPLOY / "grafana/dashboards").glob("*.json")):
         dashboard = json.loads(path.read_text())
         for panel in panels(dashboard):
@@ -105,23 +108,27 @@ def dashboard_queries():
             if not panel.get("targets"):
                 raise SystemExit(f"{path.name}: {panel['title']} asks nothing")
             for target in panel["targets"]:
-                yield f"{path.name}: {panel['title']}", target["expr"]
+                labels = frozenset(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+                yield f"{path.name}: {panel['title']}", target["expr"], labels
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":
                 metric = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["definition"])
-                yield f"{path.name}: variable {variable['name']}", f"group by ({metric.group(2)}) ({metric.group(1)})"
+                yield f"{path.name}: variable {variable['name']}", f"group by ({metric.group(2)}) ({metric.group(1)})", frozenset([metric.group(2)])
 
 
 def rule_queries():
-    """(where, expression) of recording rules and of the series that alerts read."""
+    """(where, expression, labels that the result must have) of recording rules and of the series that alerts read."""
     for path in sorted((DEPLOY / "prometheus/rules").glob("*.yml")):
         for group in yaml.safe_load(path.read_text())["groups"]:
             for rule in group["rules"]:
                 if "record" in rule:
-                    yield f"{path.name}: {rule['record']}", rule["expr"]
+                    kept = {label for inside in re.findall(r"by \(([^)]*)\)", rule["expr"]) for label in inside.split(", ")}
+                    yield f"{path.name}: {rule['record']}", rule["expr"], frozenset(kept - {"le"})
                 else:
                     for selector in re.findall(r"\b(?:shopapi|otelcol)[\w:]*(?:\{[^}]*\})?|\bup\{[^}]*\}", rule["expr"]):
-                        yield f"{path.name}: {rule['alert']} reads {selector}", selector
+                        kept = {label for inside in re.findall(r"by \(([^)]*)\)", rule["expr"]) for label in inside.split(", ")}
+                        own = kept & set(TOGETHER.get(rule["alert"], kept))
+                        yield f"{path.name}: {rule['alert']} reads {selector}", selector, frozenset(own)
 
 
 def names(expression):
@@ -143,7 +150,7 @@ def known_names():
     return known
 
 
-def ask(address, expression):
+def ask(address, expression, labels):
     """What is wrong with the answer, or nothing."""
     query = urllib.parse.urlencode({"query": expression})
     try:
@@ -157,6 +164,9 @@ def ask(address, expression):
         return "nothing comes back"
     if all(point["value"][1] == "NaN" for point in result):
         return "only NaN comes back"
+    lacking = sorted({label for point in result for label in labels - set(point["metric"])})
+    if lacking:
+        return f"comes back without {', '.join(lacking)}"
     return None
 
 
@@ -180,7 +190,7 @@ def answers(address, queries, process):
             expression = query[1]
             for variable, value in VARIABLES.items():
                 expression = expression.replace(variable, value)
-            open_queries[query] = ask(address, expression)
+            open_queries[query] = ask(address, expression, query[2])
         open_queries = {query: wrong for query, wrong in open_queries.items() if wrong}
         if not open_queries or time.monotonic() > deadline or process.poll() is not None:
             return open_queries
@@ -190,7 +200,7 @@ def answers(address, queries, process):
 def main(binary):
     queries = list(dict.fromkeys([*dashboard_queries(), *rule_queries()]))
     known = known_names()
-    strangers = [f"{where}: {name} is not in metrics.yml" for where, query in queries for name in sorted(names(query) - known)]
+    strangers = [f"{where}: {name} is not in metrics.yml" for where, query, _ in queries for name in sorted(names(query) - known)]
     if strangers:
         sys.exit("\n".join(strangers))
     Scraped.bodies = {"/metrics": sample.FILES["metrics"].read_text(), "/collector": sample.FILES["collector"].read_text()}
@@ -208,7 +218,7 @@ def main(binary):
                 process.wait(timeout=10)
             server.shutdown()
     if wrong:
-        sys.exit("\n".join(f"{where}\n    {query}\n    {why}" for (where, query), why in wrong.items()))
+        sys.exit("\n".join(f"{where}\n    {query}\n    {why}" for (where, query, _), why in wrong.items()))
     print(f"queries: {len(queries)} of dashboards and rules, each answered by Prometheus over the sample")
 
 
