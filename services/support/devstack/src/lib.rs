@@ -60,7 +60,7 @@ pub use environment::DEMO_USERS;
 pub use error::Error;
 pub use health::get_status;
 pub use nats::Nats;
-pub use pki::{IDENTITIES, JWT_SERVICES, Pki, spiffe_id};
+pub use pki::{ClusterNames, IDENTITIES, JWT_SERVICES, Pki, spiffe_id};
 pub use portmap::{PortMap, REPLICAS_MAX, ReplicaPorts, TelemetryPorts};
 pub use ports::{PortLease, ensure_free, lease};
 pub use progress::{Progress, Silent};

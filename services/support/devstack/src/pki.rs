@@ -25,20 +25,18 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::state::make_dir;
 
-pub use names::{IDENTITIES, JWT_SERVICES, spiffe_id};
+pub use names::{ClusterNames, IDENTITIES, JWT_SERVICES, spiffe_id};
 
 /// Mode of the directories.
 const DIR_MODE: u32 = 0o700;
 /// A stack that is started at least every eight months never meets an expired certificate.
 const LEAF_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
-/// The Kubernetes namespace whose names the certificates carry.
-const NAMESPACE: &str = "shopapi";
 
 /// The keys and certificates in one directory.
 #[derive(Debug, Clone)]
 pub struct Pki {
     dir: PathBuf,
-    namespace: String,
+    names: ClusterNames,
     leaf_life: Duration,
 }
 
@@ -56,9 +54,17 @@ impl Pki {
     /// # Errors
     /// As [`load_or_create`](Self::load_or_create).
     pub fn with_life(dir: &Path, leaf_life: Duration) -> Result<Self, Error> {
+        Self::with_names(dir, leaf_life, ClusterNames::default())
+    }
+
+    /// As [`with_life`](Self::with_life), for a cluster that calls the services otherwise.
+    ///
+    /// # Errors
+    /// As [`load_or_create`](Self::load_or_create).
+    pub fn with_names(dir: &Path, leaf_life: Duration, names: ClusterNames) -> Result<Self, Error> {
         let pki = Self {
             dir: dir.to_owned(),
-            namespace: NAMESPACE.to_owned(),
+            names,
             leaf_life,
         };
         make_dir(dir, DIR_MODE)?;

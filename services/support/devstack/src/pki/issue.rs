@@ -132,7 +132,7 @@ impl Pki {
     }
 
     fn names_of(&self, identity: &str) -> Vec<String> {
-        let mut names = dns_names(identity, &self.namespace);
+        let mut names = dns_names(identity, &self.names);
         names.push(spiffe_id(identity));
         names.extend(loopback().map(|ip| ip.to_string()));
         names
@@ -145,7 +145,7 @@ impl Pki {
         let ca = self.signing(&files::certificates(&bundle), &ca_key)?;
         let fresh = leaf(
             identity,
-            &dns_names(identity, &self.namespace),
+            &dns_names(identity, &self.names),
             self.leaf_life,
             &ca,
             &ca_key,

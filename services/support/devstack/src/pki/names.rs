@@ -21,8 +21,34 @@ pub fn spiffe_id(identity: &str) -> String {
     format!("spiffe://shopapi/svc/{identity}")
 }
 
+/// What a cluster calls the services of one release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterNames {
+    /// Stands before the name of every service: `shopapi` in `shopapi-orders`.
+    pub prefix: String,
+    /// The Kubernetes namespace.
+    pub namespace: String,
+    /// The domain of the cluster's DNS.
+    pub domain: String,
+}
+
+impl Default for ClusterNames {
+    fn default() -> Self {
+        Self {
+            prefix: "shopapi".to_owned(),
+            namespace: "shopapi".to_owned(),
+            domain: "cluster.local".to_owned(),
+        }
+    }
+}
+
 /// Every DNS name under which somebody connects to the identity: on loopback, in compose, in Kubernetes.
-pub(super) fn dns_names(identity: &str, namespace: &str) -> Vec<String> {
+pub(super) fn dns_names(identity: &str, cluster: &ClusterNames) -> Vec<String> {
+    let ClusterNames {
+        prefix,
+        namespace,
+        domain,
+    } = cluster;
     let mut names = vec!["localhost".to_owned()];
     let mut hosts = vec![identity];
     if identity == "postgres" {
@@ -30,12 +56,12 @@ pub(super) fn dns_names(identity: &str, namespace: &str) -> Vec<String> {
     }
     for host in hosts {
         names.push(host.to_owned());
-        let service = format!("shopapi-{host}");
+        let service = format!("{prefix}-{host}");
         let in_cluster = [
             service.clone(),
             format!("{service}.{namespace}"),
             format!("{service}.{namespace}.svc"),
-            format!("{service}.{namespace}.svc.cluster.local"),
+            format!("{service}.{namespace}.svc.{domain}"),
         ];
         // The pods behind a headless service have one label more.
         let pods = in_cluster.iter().map(|name| format!("*.{name}"));
