@@ -130,7 +130,7 @@ def check_promises(config, where):
 def check_sampling(config):
     sampling = config["processors"]["tail_sampling"]
     policies = {policy["name"]: policy for policy in sampling["policies"]}
-    expect(list(policies) == ["errors", "slow", "stuck", "operators", "rest"], f"prod: policies are {list(policies)}")
+    expect(list(policies) == ["errors", "slow", "stuck", "stuck-step", "operators", "rest"], f"prod: policies are {list(policies)}")
     for name, policy in policies.items():
         kind = policy["type"]
         expect(kind in POLICIES, f"prod: {name}: no policy {kind}")

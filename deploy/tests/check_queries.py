@@ -131,6 +131,30 @@ def rule_queries():
                         yield f"{path.name}: {rule['alert']} reads {selector}", selector, frozenset(own)
 
 
+def misdrawn():
+    """What Grafana would show badly or not at all, in sentences."""
+    uids = set()
+    for path in sorted((DEPLOY / "grafana/dashboards").glob("*.json")):
+        dashboard = json.loads(path.read_text())
+        if dashboard["uid"] in uids:
+            yield f"{path.name}: its uid is taken"
+        uids.add(dashboard["uid"])
+        ids, cells = set(), set()
+        for panel in panels(dashboard):
+            title, place = panel["title"], panel["gridPos"]
+            if panel["id"] in ids:
+                yield f"{path.name}: {title}: its id is taken"
+            ids.add(panel["id"])
+            if place["x"] + place["w"] > 24:
+                yield f"{path.name}: {title}: wider than the page"
+            own = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+            if own & cells:
+                yield f"{path.name}: {title}: lies over another panel"
+            cells |= own
+            if panel["type"] != "row" and not panel.get("description"):
+                yield f"{path.name}: {title}: says nothing about itself"
+
+
 def names(expression):
     """The metrics that an expression reads."""
     bare = re.sub(r'"[^"]*"', "", expression)
@@ -201,6 +225,7 @@ def main(binary):
     queries = list(dict.fromkeys([*dashboard_queries(), *rule_queries()]))
     known = known_names()
     strangers = [f"{where}: {name} is not in metrics.yml" for where, query, _ in queries for name in sorted(names(query) - known)]
+    strangers.extend(misdrawn())
     if strangers:
         sys.exit("\n".join(strangers))
     Scraped.bodies = {"/metrics": sample.FILES["metrics"].read_text(), "/collector": sample.FILES["collector"].read_text()}
