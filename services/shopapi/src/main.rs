@@ -59,6 +59,12 @@ enum Command {
     Migrate,
     /// Ask the service on this machine whether it is ready, then exit with 0 or 1.
     Healthcheck,
+    /// Do nothing for a while: for platforms that run a command before they stop a service.
+    Pause {
+        /// How long.
+        #[arg(value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(..=600))]
+        seconds: u16,
+    },
 }
 
 fn main() -> ExitCode {
@@ -133,6 +139,11 @@ impl From<shopapi_telemetry::Error> for Failure {
 }
 
 async fn run(command: Command, environment: std::env::VarsOs) -> Result<(), Failure> {
+    if let Command::Pause { seconds } = command {
+        // The images have no shell and no `sleep`.
+        tokio::time::sleep(std::time::Duration::from_secs(seconds.into())).await;
+        return Ok(());
+    }
     let env = env::Env::new(environment);
     match command {
         Command::Gateway => {
@@ -156,5 +167,6 @@ async fn run(command: Command, environment: std::env::VarsOs) -> Result<(), Fail
             migrate::run(&telemetry, config).await
         }
         Command::Healthcheck => Ok(healthcheck::run(config::healthcheck(env)?).await?),
+        Command::Pause { .. } => Ok(()),
     }
 }
