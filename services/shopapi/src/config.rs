@@ -9,11 +9,12 @@ use std::net::SocketAddr;
 
 use jetstream::BusOptions;
 use secrecy::SecretString;
-use shopapi_auth::{Login, PasswordPool, SeededAccounts, UserKey};
+use shopapi_auth::{DemoUser, KeyRing, PasswordPool, UserKey, UserKeys};
+use shopapi_gateway::TrustedProxies;
 use shopapi_postgres::PgConfig;
 use shopapi_postgres::migrate::Schema;
 use shopapi_rpc::{BadEndpoints, Endpoints};
-use shopapi_telemetry::LogFormat;
+use shopapi_telemetry::{LogFormat, Otel};
 
 use crate::env::{Env, Problems};
 use parse::{addr, bus_options, loopback};
@@ -32,20 +33,21 @@ const PAYMENTS_URL: &str = "SHOPAPI_PAYMENTS_URL";
 const USER_JWT_SECRET: &str = "SHOPAPI_USER_JWT_SECRET";
 const USER_JWT_SECRET_PREVIOUS: &str = "SHOPAPI_USER_JWT_SECRET_PREVIOUS";
 const DEMO_USERS: &str = "SHOPAPI_DEMO_USERS";
+const TRUSTED_PROXIES: &str = "SHOPAPI_TRUSTED_PROXIES";
 const MIGRATE_GATEWAY_URL: &str = "SHOPAPI_MIGRATE_GATEWAY_URL";
 const MIGRATE_ORDERS_URL: &str = "SHOPAPI_MIGRATE_ORDERS_URL";
 const MIGRATE_INVENTORY_URL: &str = "SHOPAPI_MIGRATE_INVENTORY_URL";
 const MIGRATE_PAYMENTS_URL: &str = "SHOPAPI_MIGRATE_PAYMENTS_URL";
 const MIGRATE_PROVIDER_URL: &str = "SHOPAPI_MIGRATE_PROVIDER_URL";
 const RUST_LOG: &str = "RUST_LOG";
-const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
+/// The short name that other programs of a stack use as well.
+const LOG_FORMAT_SHORT: &str = "LOG_FORMAT";
 
 /// What is logged unless `RUST_LOG` says otherwise. ractor's spans would only repeat what ours say.
 const LOG_FILTER: &str = "info,ractor=warn";
 
 /// Every `SHOPAPI_` variable of every command.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 20] = [
     MODE,
     LOG_FORMAT,
     DATABASE_URL,
@@ -60,6 +62,7 @@ const KNOWN: [&str; 19] = [
     USER_JWT_SECRET,
     USER_JWT_SECRET_PREVIOUS,
     DEMO_USERS,
+    TRUSTED_PROXIES,
     MIGRATE_GATEWAY_URL,
     MIGRATE_ORDERS_URL,
     MIGRATE_INVENTORY_URL,
@@ -70,10 +73,11 @@ const KNOWN: [&str; 19] = [
 /// Shown by `shopapi --help`.
 pub(crate) const HELP: &str = "\
 Configuration comes from the environment:
-  all         SHOPAPI_MODE=dev|prod (prod), SHOPAPI_LOG_FORMAT=text|json (text), RUST_LOG (info),
-              OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER_ARG (1.0)
-  gateway     SHOPAPI_ORDERS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_USER_JWT_SECRET [.._PREVIOUS],
-              SHOPAPI_DEMO_USERS (dev), SHOPAPI_HTTP_ADDR (127.0.0.1:8080)
+  all         SHOPAPI_MODE=dev|prod (prod), LOG_FORMAT=text|json (text), RUST_LOG (info),
+              OTEL_EXPORTER_OTLP_ENDPOINT and the other standard OTEL_ variables
+  gateway     SHOPAPI_ORDERS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_DATABASE_URL,
+              SHOPAPI_USER_JWT_SECRET [.._PREVIOUS], SHOPAPI_DEMO_USERS (dev),
+              SHOPAPI_TRUSTED_PROXIES (none), SHOPAPI_HTTP_ADDR (127.0.0.1:8080)
   orders      SHOPAPI_DATABASE_URL, SHOPAPI_NATS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_PAYMENTS_URL,
               SHOPAPI_GRPC_ADDR (127.0.0.1:9001), SHOPAPI_HEALTH_ADDR (127.0.0.1:9101)
   inventory   SHOPAPI_DATABASE_URL,
@@ -100,15 +104,20 @@ pub(crate) fn gateway(mut env: Env) -> Result<(Telemetry, shopapi_gateway::Confi
         user_key_from,
     );
     let previous = env.optional(USER_JWT_SECRET_PREVIOUS, user_key_from);
-    let login = login(&mut env);
+    let database = database(&mut env, DATABASE_URL, "gatewaydb", "gateway");
+    let trusted_proxies = env.or(TRUSTED_PROXIES, TrustedProxies::default(), str::parse);
+    let demo_users = demo_users(&mut env);
+    let passwords = passwords(&mut env);
     let config = (|| {
         Some(shopapi_gateway::Config {
             http_addr,
             orders_url: orders_url?,
             inventory_url: inventory_url?,
-            user_key: user_key?,
-            retiring_user_keys: previous.into_iter().collect(),
-            login: login?,
+            database: database?,
+            user_keys: UserKeys::fixed(KeyRing::new(&user_key?, previous.as_ref())),
+            passwords: passwords?,
+            demo_users: demo_users?,
+            trusted_proxies,
             limits: shopapi_gateway::Limits::default(),
         })
     })();
@@ -222,59 +231,58 @@ const fn migrate_key(schema: Schema) -> &'static str {
 }
 
 fn telemetry(env: &mut Env, service_name: &'static str) -> Option<Telemetry> {
-    let log_format = env.or(LOG_FORMAT, LogFormat::Text, |text| match text {
+    let log_format = |text: &str| match text {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         _ => Err("must be `text` or `json`"),
-    });
-    let sample_ratio = env.or(SAMPLER_ARG, 1.0, |text| {
-        text.parse()
-            .ok()
-            .filter(|ratio| (0.0..=1.0).contains(ratio))
-            .ok_or("must be from 0.0 to 1.0")
-    });
+    };
+    let short = env.or(LOG_FORMAT_SHORT, LogFormat::Text, log_format);
+    let log_format = env.or(LOG_FORMAT, short, log_format);
+    let otel = Otel::read(service_name, |key| env.text(key).map(str::to_owned));
+    let otel = match otel {
+        Ok(otel) => otel,
+        Err(problems) => {
+            for problem in problems {
+                env.problem(&problem.key, problem.text);
+            }
+            return None;
+        }
+    };
     Some(Telemetry {
         service_name,
+        service_version: env!("CARGO_PKG_VERSION"),
         log_format,
         log_filter: env.text(RUST_LOG).unwrap_or(LOG_FILTER).to_owned(),
-        otlp_endpoint: env.text(OTLP_ENDPOINT).map(str::to_owned),
-        sample_ratio,
+        otel,
     })
 }
 
 /// Demo users are for development: their passwords are known to everybody who reads the configuration.
-fn login(env: &mut Env) -> Option<Login> {
+fn demo_users(env: &mut Env) -> Option<Vec<DemoUser>> {
     let is_dev = env.or(MODE, false, |text| match text {
         "dev" => Ok(true),
         "prod" => Ok(false),
         _ => Err("must be `dev` or `prod`"),
     });
-    let pool = match PasswordPool::new() {
-        Ok(pool) => pool,
-        Err(error) => {
-            env.problem(DEMO_USERS, error);
-            return None;
-        }
+    let Some(list) = env.text(DEMO_USERS).map(SecretString::from) else {
+        return Some(Vec::new());
     };
-    let list = env.text(DEMO_USERS).map(SecretString::from);
-    let accounts = match list {
-        Some(_) if !is_dev => {
-            env.problem(
-                DEMO_USERS,
-                "is for SHOPAPI_MODE=dev only: remove it, or set that mode",
-            );
-            return None;
-        }
-        Some(list) => match SeededAccounts::parse(&list, pool.clone()) {
-            Ok(accounts) => accounts,
-            Err(error) => {
-                env.problem(DEMO_USERS, format_args!("is not a list of users: {error}"));
-                return None;
-            }
-        },
-        None => SeededAccounts::none(pool.clone()),
-    };
-    Some(Login::new(std::sync::Arc::new(accounts), pool))
+    if !is_dev {
+        env.problem(
+            DEMO_USERS,
+            "is for SHOPAPI_MODE=dev only: remove it, or set that mode",
+        );
+        return None;
+    }
+    DemoUser::parse_list(&list)
+        .map_err(|error| env.problem(DEMO_USERS, format_args!("is not a list of users: {error}")))
+        .ok()
+}
+
+fn passwords(env: &mut Env) -> Option<PasswordPool> {
+    PasswordPool::new()
+        .map_err(|error| env.problem(MODE, format_args!("cannot be served: {error}")))
+        .ok()
 }
 
 fn user_key_from(secret: &str) -> Result<UserKey, shopapi_auth::UserKeyError> {

@@ -37,7 +37,9 @@ impl Env {
         };
         for (key, value) in variables {
             let Ok(key) = key.into_string() else { continue };
-            let ours = key.starts_with(PREFIX) || key.starts_with("OTEL_") || key == "RUST_LOG";
+            let ours = key.starts_with(PREFIX)
+                || key.starts_with("OTEL_")
+                || ["RUST_LOG", "LOG_FORMAT"].contains(&key.as_str());
             if !ours {
                 continue;
             }

@@ -63,7 +63,7 @@ async fn gateway() -> (Child, String) {
     let mut child = shopapi("gateway", &gateway_at("127.0.0.1:0"))
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let up = timeout(PATIENCE, async {
         while let Some(line) = lines.next_line().await.unwrap() {
             if line.contains("gateway is up") {

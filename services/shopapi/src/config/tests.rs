@@ -46,7 +46,7 @@ fn the_least_configuration_is_enough_and_listens_on_loopback() {
         (telemetry.service_name, telemetry.log_filter.as_str()),
         ("gateway", LOG_FILTER)
     );
-    assert!(telemetry.otlp_endpoint.is_none());
+    assert!(telemetry.otel.traces.is_none());
 
     let database = (
         DATABASE_URL,

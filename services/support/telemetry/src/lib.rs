@@ -1,17 +1,21 @@
-//! Logs and traces of one process: set up once at its start, flushed at its end.
+//! Traces, metrics and logs of one process: set up once at its start, flushed at its end.
 //!
 //! ```text
-//!   tracing ──┬── fmt layer            text or JSON on stderr, chosen by RUST_LOG
-//!             └── OpenTelemetry layer  only with a collector: spans of our own targets ─► OTLP
+//!   tracing ──┬── fmt layer            text on stderr, or JSON lines on stdout, chosen by RUST_LOG
+//!             ├── OpenTelemetry layer  spans of our own targets ─► sampler ─► queue ─► OTLP
+//!             └── log appender         lines of our own targets, with trace and span ids ─► queue ─► OTLP
+//!   meters ─────────────────────────── every few seconds ─► OTLP
 //! ```
 //!
 //! Trace context travels as W3C `traceparent` strings: `actor_kit::TraceContext` reads and writes them, in HTTP headers, gRPC metadata,
-//! message headers and rows alike.
+//! message headers and rows alike. There is no baggage: no propagator is installed.
 //!
 //! **Invariants**
 //! - Spans of h2, hyper, tonic, tower and ractor never reach the exporter: they are a hundred per request, and the exporter, which uses
 //!   the same libraries, would feed itself.
-//! - A collector that is slow or gone costs spans, never requests, and delays the end of the process by at most [`FLUSH_TIMEOUT`].
+//! - A collector that is slow or gone costs telemetry, which is counted, never requests, and delays the end of the process by at most
+//!   [`FLUSH_TIMEOUT`].
+//! - Without a collector spans still have identities, so that log lines and orders carry trace ids; nothing is recorded.
 #![cfg_attr(
     test,
     allow(
@@ -22,41 +26,42 @@
     )
 )]
 
-use std::io::IsTerminal as _;
+mod dropped;
+mod export;
+mod logs;
+pub mod otel;
+mod pump;
+#[cfg(feature = "testing")]
+pub mod testing;
+
 use std::time::Duration;
 
+use opentelemetry::global;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
-use opentelemetry_sdk::Resource;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use tracing::{Metadata, warn};
-use tracing_subscriber::filter::filter_fn;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{EnvFilter, Layer};
 
-/// How long the end of the process waits for the last spans to leave.
-pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long one export may take before its spans are given up.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Crates whose spans are transport, not our work.
-const TRANSPORT: [&str; 7] = [
-    "h2",
-    "hyper",
-    "hyper_util",
-    "tonic",
-    "tower",
-    "ractor",
-    "opentelemetry",
-];
+use dropped::Dropped;
+pub use otel::Otel;
+use pump::Pump;
+
+/// How long the end of the process waits for the last telemetry to leave, all signals together.
+pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// For people.
+    /// For people, on stderr.
     #[default]
     Text,
-    /// One JSON object a line, for machines.
+    /// One JSON object a line, for machines, on stdout.
     Json,
 }
 
@@ -65,14 +70,14 @@ pub enum LogFormat {
 pub struct Config {
     /// `service.name`: gateway, orders, inventory, payments.
     pub service_name: &'static str,
+    /// `service.version`.
+    pub service_version: &'static str,
     /// The look of the log.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
     pub log_filter: String,
-    /// The collector's OTLP/gRPC endpoint; without one nothing is traced.
-    pub otlp_endpoint: Option<String>,
-    /// Share of the traces that start here and are kept, 0.0 to 1.0. Traces that come in with a decision keep theirs.
-    pub sample_ratio: f64,
+    /// The standard variables.
+    pub otel: Otel,
 }
 
 /// Why telemetry could not be set up. The text names what to change.
@@ -81,10 +86,8 @@ pub enum Error {
     /// The filter does not parse.
     #[error("RUST_LOG is not a filter ({0}): use for example `info,shopapi_orders=debug`")]
     Filter(String),
-    /// The endpoint is not usable.
-    #[error(
-        "OTEL_EXPORTER_OTLP_ENDPOINT is not usable ({0}): use for example http://127.0.0.1:4317"
-    )]
+    /// The exporter cannot be built.
+    #[error("the OTEL_EXPORTER_OTLP_ variables are not usable: {0}")]
     Exporter(String),
     /// Somebody installed a subscriber before.
     #[error("logging is set up already")]
@@ -95,94 +98,146 @@ pub enum Error {
 #[must_use = "without shutdown the last spans are lost"]
 #[derive(Debug)]
 pub struct Telemetry {
-    provider: Option<SdkTracerProvider>,
+    /// Kept: a provider that is dropped shuts down.
+    _traces: Option<SdkTracerProvider>,
+    _logs: Option<SdkLoggerProvider>,
+    meters: Option<SdkMeterProvider>,
+    pumps: Vec<Pump>,
+    dropped: Vec<Dropped>,
 }
 
-/// Sets logs and traces up for the whole process. Call it inside the runtime: the exporter's channel lives there.
+/// Sets logs, traces and metrics up for the whole process. Call it inside the runtime: the exporters' channels live there.
 ///
 /// # Errors
 /// [`Error`].
 pub fn init(config: &Config) -> Result<Telemetry, Error> {
     let filter =
         EnvFilter::try_new(&config.log_filter).map_err(|error| Error::Filter(error.to_string()))?;
-    let provider = match &config.otlp_endpoint {
-        Some(endpoint) => Some(provider(config, endpoint)?),
-        None => None,
+    let mut telemetry = Telemetry {
+        _traces: None,
+        _logs: None,
+        meters: None,
+        pumps: Vec::new(),
+        dropped: Vec::new(),
     };
-    let traces = provider.as_ref().map(|provider| {
+    if !config.otel.disabled {
+        telemetry.set_up(config)?;
+    }
+    let traces = telemetry._traces.as_ref().map(|provider| {
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("shopapi"))
-            // Code positions and threads are noise in a trace of messages, and each costs an attribute per span.
+            // Code positions, threads and targets are noise in a trace of messages, and each costs an attribute per span.
             .with_location(false)
             .with_threads(false)
+            .with_target(false)
             .with_tracked_inactivity(false)
-            .with_filter(filter_fn(is_ours))
+            .with_filter(logs::ours())
     });
+    let exported = telemetry
+        ._logs
+        .as_ref()
+        .map(|provider| OpenTelemetryTracingBridge::new(provider).with_filter(logs::ours()));
     tracing_subscriber::registry()
-        .with(log_layer(config.log_format).with_filter(filter))
+        .with(logs::layer(config.log_format, filter))
         .with(traces)
+        .with(exported)
         .try_init()
         .map_err(|_| Error::Repeated)?;
     log_panics();
-    Ok(Telemetry { provider })
+    if let Some(other) = &config.otel.other_service_name {
+        let own = config.service_name;
+        warn!(
+            other,
+            own, "OTEL_SERVICE_NAME is ignored: the services' names are fixed"
+        );
+    }
+    Ok(telemetry)
 }
 
 impl Telemetry {
+    fn set_up(&mut self, config: &Config) -> Result<(), Error> {
+        let otel = &config.otel;
+        let resource =
+            export::resource(config.service_name, config.service_version, &otel.resource);
+        // First: what the others drop is a metric.
+        if let Some(endpoint) = &otel.metrics {
+            let meters = export::meters(endpoint, otel.metric_interval, &resource)?;
+            global::set_meter_provider(meters.clone());
+            self.meters = Some(meters);
+        }
+        if let Some(endpoint) = &otel.logs {
+            let dropped = self.dropped("logs");
+            let (logs, pump) = export::logs(endpoint, otel.log_batches, &resource, dropped)?;
+            self.pumps.push(pump);
+            self._logs = Some(
+                SdkLoggerProvider::builder()
+                    .with_log_processor(logs)
+                    .with_resource(resource.clone())
+                    .build(),
+            );
+        }
+        let mut builder = SdkTracerProvider::builder().with_resource(resource.clone());
+        builder = match &otel.traces {
+            Some(endpoint) => {
+                let dropped = self.dropped("traces");
+                let (spans, pump) = export::spans(endpoint, otel.span_batches, &resource, dropped)?;
+                self.pumps.push(pump);
+                builder
+                    .with_span_processor(spans)
+                    .with_sampler(sampler(otel.sampler))
+            }
+            None => builder.with_sampler(Sampler::AlwaysOff),
+        };
+        self._traces = Some(builder.build());
+        Ok(())
+    }
+
+    fn dropped(&mut self, signal: &'static str) -> Dropped {
+        let dropped = Dropped::new(signal);
+        self.dropped.push(dropped.clone());
+        dropped
+    }
+
+    /// Spans and log records that did not reach the collector so far.
+    #[must_use]
+    pub fn dropped_so_far(&self) -> u64 {
+        self.dropped.iter().map(Dropped::count).sum()
+    }
+
     /// Sends what is left and stops. Returns after [`FLUSH_TIMEOUT`] at the latest.
     pub async fn shutdown(self) {
-        let Some(provider) = self.provider else {
-            return;
-        };
-        // The exporter blocks its thread until the runtime has driven its channel: never on a runtime thread.
-        #[expect(clippy::disallowed_methods, reason = "once, at the end of the process")]
-        let flush =
-            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
-        match tokio::time::timeout(FLUSH_TIMEOUT, flush).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => warn!(%error, "the last spans were not delivered"),
-            Ok(Err(error)) => warn!(%error, "flushing spans ended without a result"),
-            Err(_elapsed) => warn!("the last spans were not delivered in time"),
+        let deadline = Instant::now() + FLUSH_TIMEOUT;
+        let metrics = flush_metrics(self.meters, deadline);
+        let pumps = self.pumps.into_iter().map(|pump| pump.stop(deadline));
+        let (metrics, pumps) = tokio::join!(metrics, futures::future::join_all(pumps));
+        if !metrics || pumps.contains(&false) {
+            warn!("the last telemetry was not delivered in time");
         }
     }
 }
 
-fn provider(config: &Config, endpoint: &str) -> Result<SdkTracerProvider, Error> {
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
-        .with_timeout(EXPORT_TIMEOUT)
-        .build()
-        .map_err(|error| Error::Exporter(error.to_string()))?;
-    let ratio = Sampler::TraceIdRatioBased(config.sample_ratio.clamp(0.0, 1.0));
-    Ok(SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_sampler(Sampler::ParentBased(Box::new(ratio)))
-        .with_resource(
-            Resource::builder()
-                .with_service_name(config.service_name)
-                .build(),
-        )
-        .build())
+/// Exports a last time; false when that takes too long.
+async fn flush_metrics(meters: Option<SdkMeterProvider>, deadline: Instant) -> bool {
+    let Some(meters) = meters else {
+        return true;
+    };
+    let (told, ended) = tokio::sync::oneshot::channel();
+    // It blocks. Neither a runtime thread nor one that the runtime would wait for at its end: the collector may hang.
+    let flush = std::thread::Builder::new().spawn(move || {
+        // Its own failures are counted and logged where they happen.
+        drop(meters.shutdown());
+        told.send(()).ok();
+    });
+    flush.is_ok() && timeout_at(deadline, ended).await.is_ok()
 }
 
-fn log_layer(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => layer.boxed(),
-        LogFormat::Json => layer
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .boxed(),
+fn sampler(sampling: otel::Sampling) -> Sampler {
+    let ratio = Sampler::TraceIdRatioBased(sampling.ratio);
+    if sampling.parent_based {
+        Sampler::ParentBased(Box::new(ratio))
+    } else {
+        ratio
     }
-}
-
-/// True for spans and events that describe our work.
-fn is_ours(metadata: &Metadata<'_>) -> bool {
-    let root = metadata.target().split("::").next().unwrap_or_default();
-    !TRANSPORT.contains(&root) && !root.starts_with("opentelemetry")
 }
 
 /// A panic becomes one log line in the chosen format, with its place and without its text: the text may quote data.
@@ -199,6 +254,8 @@ fn log_panics() {
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::filter::filter_fn;
 
     use super::*;
 
@@ -218,7 +275,7 @@ mod tests {
         }
         let seen = Seen::default();
         let subscriber =
-            tracing_subscriber::registry().with(seen.clone().with_filter(filter_fn(is_ours)));
+            tracing_subscriber::registry().with(seen.clone().with_filter(filter_fn(logs::is_ours)));
         tracing::subscriber::with_default(subscriber, emit);
         seen.0.lock().unwrap().clone()
     }
@@ -238,33 +295,14 @@ mod tests {
         assert_eq!(seen, ["shopapi_orders::grpc", "tower_http::trace"]);
     }
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_collector_that_is_gone_does_not_hold_the_process() {
-        let config = Config {
-            service_name: "test",
-            log_format: LogFormat::Json,
-            log_filter: "off".to_owned(),
-            // A port without a listener.
-            otlp_endpoint: Some("http://127.0.0.1:1".to_owned()),
-            sample_ratio: 1.0,
-        };
-        let telemetry = init(&config).unwrap();
-        assert!(matches!(init(&config), Err(Error::Repeated)));
-        tracing::info_span!("work").in_scope(|| {});
-
-        let flushed = tokio::time::timeout(FLUSH_TIMEOUT * 2, telemetry.shutdown()).await;
-
-        assert!(flushed.is_ok());
-    }
-
     #[test]
     fn a_bad_filter_names_the_variable() {
         let config = Config {
             service_name: "test",
+            service_version: "0",
             log_format: LogFormat::Text,
             log_filter: "shopapi=loud".to_owned(),
-            otlp_endpoint: None,
-            sample_ratio: 1.0,
+            otel: Otel::default(),
         };
         let text = init(&config).unwrap_err().to_string();
         assert!(text.contains("RUST_LOG"), "{text}");

@@ -1,0 +1,290 @@
+//! What log lines look like: text for people on stderr, one JSON object a line on stdout for machines.
+//!
+//! A JSON line inside a span carries the span's identity and its order, so that a line leads to its trace and an order to its lines.
+
+use std::fmt::{self, Debug};
+use std::io::IsTerminal as _;
+
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt as _;
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterFn, LevelFilter};
+use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::layer::Context as LayerContext;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::LogFormat;
+
+/// The field by which a span tells its order.
+const ORDER_ID: &str = "order.id";
+
+/// Crates whose spans and lines are transport, not our work. The exporter uses the same ones: with them it would feed itself.
+const TRANSPORT: [&str; 8] = [
+    "h2",
+    "hyper",
+    "hyper_util",
+    "tonic",
+    "tower",
+    "ractor",
+    "rustls",
+    "shopapi_telemetry",
+];
+
+/// True for spans and events that describe our work.
+pub(crate) fn is_ours(metadata: &Metadata<'_>) -> bool {
+    let root = metadata.target().split("::").next().unwrap_or_default();
+    !TRANSPORT.contains(&root) && !root.starts_with("opentelemetry")
+}
+
+/// What reaches a trace or the collector's logs. Finer levels of libraries would become events of our spans.
+pub(crate) fn ours() -> FilterFn {
+    let told = |metadata: &Metadata<'_>| *metadata.level() <= Level::INFO && is_ours(metadata);
+    FilterFn::new(told as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::INFO)
+}
+
+/// True for what people read here. The exporter's failures are told once a minute by this crate, not by each of its libraries.
+fn is_readable(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("opentelemetry")
+}
+
+/// The layer that writes lines.
+pub(crate) fn layer(
+    format: LogFormat,
+    filter: EnvFilter,
+) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let readable = FilterFn::new(is_readable as fn(&Metadata<'_>) -> bool);
+    match format {
+        LogFormat::Text => tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_filter(filter)
+            .with_filter(readable)
+            .boxed(),
+        LogFormat::Json => OrderIds
+            .and_then(
+                tracing_subscriber::fmt::layer()
+                    .with_writer(std::io::stdout)
+                    .event_format(JsonLines),
+            )
+            .with_filter(filter)
+            .with_filter(readable)
+            .boxed(),
+    }
+}
+
+/// Remembers the order of each span that names one.
+pub(crate) struct OrderIds;
+
+#[derive(Clone, Copy)]
+struct OrderId(i64);
+
+#[derive(Default)]
+struct OrderIdIn(Option<i64>);
+
+impl Visit for OrderIdIn {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        if field.name() == ORDER_ID {
+            self.0 = Some(value);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for OrderIds {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {
+        if attributes.metadata().fields().field(ORDER_ID).is_none() {
+            return;
+        }
+        let mut found = OrderIdIn::default();
+        attributes.record(&mut found);
+        if let (Some(order), Some(span)) = (found.0, context.span(id)) {
+            span.extensions_mut().replace(OrderId(order));
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: LayerContext<'_, S>) {
+        let mut found = OrderIdIn::default();
+        values.record(&mut found);
+        if let (Some(order), Some(span)) = (found.0, context.span(id)) {
+            span.extensions_mut().replace(OrderId(order));
+        }
+    }
+}
+
+/// The order of the innermost span around the code that runs, when that span or one above names it.
+fn current_order<S, N>(context: &FmtContext<'_, S, N>) -> Option<i64>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    context
+        .event_scope()?
+        .find_map(|span| span.extensions().get::<OrderId>().map(|order| order.0))
+}
+
+/// One JSON object a line.
+pub(crate) struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = Map::new();
+        let now = OffsetDateTime::now_utc();
+        let timestamp = now.format(&Rfc3339).map_err(|_| fmt::Error)?;
+        line.insert("timestamp".to_owned(), timestamp.into());
+        let level = event.metadata().level().as_str();
+        line.insert("level".to_owned(), level.into());
+        line.insert("target".to_owned(), event.metadata().target().into());
+        if let Some(order_id) = current_order(context) {
+            line.insert("order_id".to_owned(), order_id.into());
+        }
+        Context::map_current(|current| {
+            let span = current.span();
+            let identity = span.span_context();
+            if identity.is_valid() {
+                line.insert(
+                    "trace_id".to_owned(),
+                    identity.trace_id().to_string().into(),
+                );
+                line.insert("span_id".to_owned(), identity.span_id().to_string().into());
+            }
+        });
+        event.record(&mut Fields(&mut line));
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+/// The fields of an event; what the event says itself wins over its span.
+struct Fields<'a>(&'a mut Map<String, Value>);
+
+impl Fields<'_> {
+    fn put(&mut self, field: &Field, value: Value) {
+        self.0.insert(field.name().to_owned(), value);
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.put(field, format!("{value:?}").into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use opentelemetry::trace::TracerProvider as _;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing::{info, info_span};
+    use tracing_subscriber::fmt::MakeWriter;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    fn lines_of(emit: impl FnOnce()) -> Vec<Value> {
+        let lines = Lines::default();
+        let provider = SdkTracerProvider::builder().build();
+        let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        let subscriber = tracing_subscriber::registry().with(traces).with(
+            OrderIds.and_then(
+                tracing_subscriber::fmt::layer()
+                    .with_writer(lines.clone())
+                    .event_format(JsonLines),
+            ),
+        );
+        tracing::subscriber::with_default(subscriber, emit);
+        let written = lines.0.lock().unwrap().clone();
+        String::from_utf8(written)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_line_inside_a_span_leads_to_its_trace_and_its_order() {
+        let lines = lines_of(|| {
+            info!(count = 3, "outside");
+            let order = info_span!("saga", order.id = tracing::field::Empty);
+            order.record("order.id", 17_i64);
+            let _inside = order.entered();
+            let _deeper = info_span!("commit", order.id = 17_i64).entered();
+            info!(ok = true, "inside");
+        });
+        assert_eq!(lines[0]["message"], "outside");
+        assert_eq!(lines[0]["count"], 3);
+        assert!(lines[0].get("trace_id").is_none());
+        assert_eq!(lines[1]["order_id"], 17);
+        assert_eq!(lines[1]["ok"], true);
+        assert_eq!(lines[1]["trace_id"].as_str().unwrap().len(), 32);
+        assert_eq!(lines[1]["span_id"].as_str().unwrap().len(), 16);
+        assert_eq!(lines[1]["level"], "INFO");
+    }
+
+    #[test]
+    fn what_an_event_says_itself_wins_over_its_span() {
+        let lines = lines_of(|| {
+            let _order = info_span!("saga", order.id = 17_i64).entered();
+            info!(order_id = 18_i64, "another order");
+        });
+        assert_eq!(lines[0]["order_id"], 18);
+    }
+}
