@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use shopapi_auth::{Login, UserKey};
+use shopapi_auth::{DemoUser, PasswordPool, UserKeys};
+use shopapi_postgres::PgConfig;
 use shopapi_rpc::Endpoints;
+
+use crate::proxies::TrustedProxies;
 
 /// The gateway's configuration, already validated.
 #[derive(Debug)]
@@ -15,12 +18,16 @@ pub struct Config {
     pub orders_url: Endpoints,
     /// The replicas of inventory, for the catalogue.
     pub inventory_url: Endpoints,
-    /// Signs users' tokens.
-    pub user_key: UserKey,
-    /// Believed until the tokens they signed have expired.
-    pub retiring_user_keys: Vec<UserKey>,
-    /// Checks passwords.
-    pub login: Login,
+    /// `gatewaydb`, as the run-time role: accounts and refresh tokens.
+    pub database: PgConfig,
+    /// Sign and verify users' tokens.
+    pub user_keys: UserKeys,
+    /// Hashes and checks passwords.
+    pub passwords: PasswordPool,
+    /// Accounts that are there from the start; none outside development.
+    pub demo_users: Vec<DemoUser>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
     /// The numbers.
     pub limits: Limits,
 }
@@ -60,6 +67,16 @@ pub struct Limits {
     pub stream_heartbeat: Duration,
     /// How long a user's token is good for.
     pub token_lifetime: Duration,
+    /// Time for the database to answer about an account.
+    pub account_deadline: Duration,
+    /// Connections for accounts: each statement takes a millisecond, and password hashing takes fewer logins than that.
+    pub account_connections_max: usize,
+    /// How long an expired login is kept: a token of it that comes back is told from one that never was.
+    pub login_retention: Duration,
+    /// Pause between two rounds of pruning when nothing is left to prune.
+    pub prune_interval: Duration,
+    /// Rows that one pruning statement deletes at most: a few milliseconds of locks.
+    pub prune_rows_max: u32,
     /// How long the tree may take to stop.
     pub stop_deadline: Duration,
 }
@@ -83,6 +100,11 @@ impl Default for Limits {
             streams_max: 512,
             stream_heartbeat: Duration::from_secs(15),
             token_lifetime: Duration::from_secs(15 * 60),
+            account_deadline: Duration::from_secs(2),
+            account_connections_max: 4,
+            login_retention: Duration::from_secs(24 * 3600),
+            prune_interval: Duration::from_secs(60),
+            prune_rows_max: 1_000,
             stop_deadline: Duration::from_secs(10),
         }
     }

@@ -3,11 +3,12 @@
 //! ```text
 //!   client ── HTTP/1.1 ── http (adapter) ──► orders-client  ── gRPC ── orders
 //!                           │   │  Reply ──► catalog-client ── gRPC ── inventory (catalogue)
-//!                           │   └── Login, UserTokens: who is calling
+//!                           │   └── Accounts ── gatewaydb;  UserTokens: who is calling
 //!                           └── problem.rs, errors.rs: everything that goes wrong, in one vocabulary
 //! ```
 //!
-//! It owns no business state: a crash loses the calls in flight, whose senders repeat them with their `Idempotency-Key`.
+//! It owns accounts and logins, which are in its database, and no business state: a crash loses the calls in flight, whose senders repeat
+//! them with their `Idempotency-Key`.
 //!
 //! **Invariants**
 //! - `customer_id` comes from the token; nothing in a body or a path can name another customer.
@@ -24,22 +25,29 @@
     )
 )]
 
+mod accounts;
 mod catalog_client;
 mod config;
 mod http;
+mod maintenance;
 mod orders_client;
+mod proxies;
 mod rpc;
 mod tree;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use shopapi_auth::UserTokens;
+use shopapi_auth::{Accounts, Throttle, UserTokens};
 use shopapi_health::Readiness;
+use shopapi_postgres::migrate::{self, Schema, SchemaState};
+use shopapi_postgres::{Disconnected, ReadPool};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 pub use config::{Config, Limits};
+pub use proxies::{BadNetworks, TrustedProxies};
 
 /// Why the service ended without having been asked to.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +60,9 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The pool of connections for accounts could not be set up.
+    #[error("the database pool cannot be set up: {0}")]
+    Pool(#[from] Disconnected),
     /// A child did not start.
     #[error(transparent)]
     Start(#[from] actor_kit::SpawnError),
@@ -83,27 +94,42 @@ async fn serve(
     let readiness = Readiness::new();
     let draining = CancellationToken::new();
     let mailboxes = tree::Mailboxes::new(&limits);
+    let database = config.database.named("gateway-accounts");
+    let pool = ReadPool::new(&database, limits.account_connections_max)?;
+    check_database(&readiness, pool.clone());
+    let store = accounts::PgAccounts::new(pool, limits.account_deadline);
     let api = Arc::new(http::Api {
         orders: mailboxes.orders.clone(),
         catalog: mailboxes.catalog.clone(),
-        tokens: UserTokens::new(
-            &config.user_key,
-            &config.retiring_user_keys,
-            limits.token_lifetime,
+        tokens: UserTokens::new(config.user_keys.clone(), limits.token_lifetime),
+        accounts: Accounts::new(
+            Arc::new(store),
+            config.passwords.clone(),
+            Throttle::default(),
         ),
-        login: config.login,
+        proxies: config.trusted_proxies,
         readiness: readiness.clone(),
         streams: Arc::new(tokio::sync::Semaphore::new(limits.streams_max)),
         draining: draining.clone(),
         limits,
     });
-    let endpoints = tree::Endpoints {
-        orders: config.orders_url,
-        inventory: config.inventory_url,
+    let parts = tree::Parts {
+        endpoints: tree::Endpoints {
+            orders: config.orders_url,
+            inventory: config.inventory_url,
+        },
+        database: config.database.named("gateway-maintenance"),
+        seeds: maintenance::Seeds {
+            users: config.demo_users,
+            passwords: config.passwords,
+            done: readiness.gate("accounts"),
+        },
+        user_keys: config.user_keys,
+        router: http::router(api),
+        listener,
+        limits,
     };
-    let tree = tree::tree(endpoints, &mailboxes, http::router(api), listener, limits)
-        .start()
-        .await?;
+    let tree = tree::tree(parts, &mailboxes).start().await?;
     let view = tree.view();
     readiness.check("tree", move || {
         let running = view.all_running();
@@ -125,6 +151,40 @@ async fn serve(
         }
         Some(reason) => Err(RunError::GaveUp(reason)),
     }
+}
+
+/// Ready needs a database that answers and has the schema this program knows.
+fn check_database(readiness: &Readiness, pool: ReadPool) {
+    let migrated = Arc::new(AtomicBool::new(false));
+    readiness.check("database", move || {
+        let (pool, migrated) = (pool.clone(), Arc::clone(&migrated));
+        async move {
+            // Schemas only grow, so once seen is seen.
+            if migrated.load(Ordering::Acquire) {
+                return pool.ping().await.is_ok();
+            }
+            let Ok(client) = pool.get().await else {
+                return false;
+            };
+            match migrate::state(&client, Schema::Gateway).await {
+                Ok(SchemaState::Ready) => {
+                    migrated.store(true, Ordering::Release);
+                    true
+                }
+                Ok(SchemaState::Behind { found, needed }) => {
+                    warn!(
+                        found,
+                        needed, "gatewaydb lacks migrations: run `shopapi migrate`"
+                    );
+                    false
+                }
+                Err(error) => {
+                    warn!(%error, "the schema's version cannot be read");
+                    false
+                }
+            }
+        }
+    });
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures::stream::{self, Stream, StreamExt as _};
 use prost_types::Timestamp;
-use shopapi_auth::{CustomerId, Login, PasswordPool, SeededAccounts, UserKey};
+use shopapi_auth::{CustomerId, KeyRing, PasswordPool, UserKey, UserKeys};
+use shopapi_postgres::PgConfig;
 use shopapi_proto::orders::v1::orders_service_server::{OrdersService, OrdersServiceServer};
 use shopapi_proto::orders::v1::{
     CancelOrderRequest, CancelOrderResponse, CreateOrderRequest, CreateOrderResponse,
@@ -160,16 +161,26 @@ struct Running {
     ended: JoinHandle<Result<(), RunError>>,
 }
 
+/// A database where nobody listens: what needs no account works without one.
+pub(crate) fn no_database() -> PgConfig {
+    PgConfig::parse("postgres://gateway:none@127.0.0.1:1/gatewaydb", "test").unwrap()
+}
+
+pub(crate) fn user_keys() -> UserKeys {
+    UserKeys::fixed(KeyRing::new(&UserKey::new(SECRET).unwrap(), None))
+}
+
 fn config(http_addr: std::net::SocketAddr, orders: std::net::SocketAddr) -> Config {
     let callee: shopapi_rpc::Endpoints = format!("http://{orders}").parse().unwrap();
-    let pool = PasswordPool::cheap_for_tests().unwrap();
     Config {
         http_addr,
         orders_url: callee.clone(),
         inventory_url: callee,
-        user_key: UserKey::new(SECRET).unwrap(),
-        retiring_user_keys: Vec::new(),
-        login: Login::new(Arc::new(SeededAccounts::none(pool.clone())), pool),
+        database: no_database(),
+        user_keys: user_keys(),
+        passwords: PasswordPool::cheap_for_tests().unwrap(),
+        demo_users: Vec::new(),
+        trusted_proxies: TrustedProxies::default(),
         limits: Limits::default(),
     }
 }
@@ -188,7 +199,7 @@ async fn gateway(orders: std::net::SocketAddr) -> Running {
 
 /// Sends a request of the customer and leaves the connection open for the answer.
 async fn open(addr: std::net::SocketAddr, method_and_path: &str, body: &str) -> TcpStream {
-    let tokens = UserTokens::new(&UserKey::new(SECRET).unwrap(), &[], Duration::from_secs(60));
+    let tokens = UserTokens::new(user_keys(), Duration::from_secs(60));
     let now_s = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let token = tokens.issue(CUSTOMER, now_s).unwrap().token;
     let mut stream = TcpStream::connect(addr).await.unwrap();

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! gateway (one_for_one, 5 crashes / 60 s, then the process exits non-zero)
+//! ├── user-keys      follows the files of the keys of users' tokens
+//! ├── maintenance    seeds demo users, forgets expired logins, own connection
 //! ├── orders-client  owns the gRPC channel to orders
 //! ├── catalog-client owns the gRPC channel to inventory: catalogue reads
 //! └── http           adapter; started last, stopped first
@@ -13,11 +15,14 @@ use std::time::Duration;
 use actor_kit::Mailbox;
 use actor_kit::tree::{ChildSpec, Tree};
 use axum::Router;
+use shopapi_auth::UserKeys;
+use shopapi_postgres::PgConfig;
 use tokio::net::TcpListener;
 
 use crate::catalog_client::{CatalogCall, CatalogClient};
 use crate::config::Limits;
 use crate::http;
+use crate::maintenance::{Maintenance, Seeds};
 use crate::orders_client::{OrdersCall, OrdersClient};
 
 /// The addresses of the actors; they outlive every restart.
@@ -43,18 +48,54 @@ pub(crate) struct Endpoints {
     pub(crate) inventory: shopapi_rpc::Endpoints,
 }
 
-/// Declares the tree. The listener is bound before, so that a taken port is an error of the start and survives restarts of `http`.
-pub(crate) fn tree(
-    endpoints: Endpoints,
-    mailboxes: &Mailboxes,
-    router: Router,
-    listener: TcpListener,
-    limits: Limits,
-) -> Tree {
+/// What the tree is made of beside its mailboxes.
+pub(crate) struct Parts {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) database: PgConfig,
+    pub(crate) seeds: Seeds,
+    pub(crate) user_keys: UserKeys,
+    pub(crate) router: Router,
+    /// Bound before, so that a taken port is an error of the start and survives restarts of `http`.
+    pub(crate) listener: TcpListener,
+    pub(crate) limits: Limits,
+}
+
+/// Declares the tree.
+pub(crate) fn tree(parts: Parts, mailboxes: &Mailboxes) -> Tree {
+    let Parts {
+        endpoints: Endpoints { orders, inventory },
+        database,
+        seeds,
+        user_keys,
+        router,
+        listener,
+        limits,
+    } = parts;
     let listener = Arc::new(listener);
-    let Endpoints { orders, inventory } = endpoints;
+    // Nobody but itself sends to it.
+    let maintenance = Mailbox::new("maintenance", 1);
     Tree::new("gateway")
         .intensity(5, Duration::from_secs(60))
+        .child(ChildSpec::task(
+            "user-keys",
+            "follows the files of the keys of users' tokens",
+            move |stop| {
+                let watching = user_keys.clone().watch();
+                async move {
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = watching => {}
+                    }
+                    Ok(())
+                }
+            },
+        ))
+        .child(ChildSpec::new(
+            "maintenance",
+            "seeds demo users, forgets expired logins, own connection",
+            &maintenance,
+            move || Maintenance::new(&database, seeds.clone(), limits),
+        ))
         .child(ChildSpec::new(
             "orders-client",
             "owns the gRPC channel to orders",
@@ -88,16 +129,20 @@ mod tests {
             inventory: nowhere(),
         };
 
-        let running = tree(
+        let parts = Parts {
             endpoints,
-            &Mailboxes::new(&limits),
-            Router::new(),
+            database: crate::tests::no_database(),
+            seeds: Seeds {
+                users: Vec::new(),
+                passwords: shopapi_auth::PasswordPool::cheap_for_tests().unwrap(),
+                done: shopapi_health::Gate::default(),
+            },
+            user_keys: crate::tests::user_keys(),
+            router: Router::new(),
             listener,
             limits,
-        )
-        .start()
-        .await
-        .unwrap();
+        };
+        let running = tree(parts, &Mailboxes::new(&limits)).start().await.unwrap();
 
         assert_eq!(
             running.render(),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use actor_kit::AskError;
 use prost::Message as _;
-use shopapi_auth::{LoginError, TokenError};
+use shopapi_auth::{AccountError, TokenError};
 use shopapi_proto::common::v1::{Refusal, Shortage, refusal};
 use shopapi_proto::orders::v1::{Conflict, OrderRefused, conflict};
 use tonic::{Code, Status};
@@ -25,7 +25,7 @@ use tonic_types::StatusExt as _;
 use tracing::{debug, error, warn};
 
 use super::model::{OrderStatus, ShortLine};
-use super::problem::{Kind, Problem};
+use super::problem::{FieldError, Kind, Problem};
 
 /// When to come back, unless the callee says otherwise: about a restart of what is missing.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -107,22 +107,48 @@ pub(crate) fn broken_contract(what: &str) -> Problem {
     internal()
 }
 
-pub(crate) fn from_login(login: &LoginError) -> Problem {
-    match login {
-        LoginError::Refused => Problem::new(
+pub(crate) fn from_account(error: &AccountError) -> Problem {
+    match error {
+        AccountError::Invalid { email, password } => {
+            let email = email.map(|wrong| ("/email", wrong.to_string()));
+            let password = password.map(|wrong| ("/password", wrong.to_string()));
+            let errors: Vec<FieldError> = email
+                .into_iter()
+                .chain(password)
+                .map(|(pointer, detail)| FieldError {
+                    pointer: pointer.to_owned(),
+                    detail,
+                })
+                .collect();
+            Problem::invalid(&errors)
+        }
+        AccountError::EmailTaken => Problem::new(
+            Kind::EmailTaken,
+            "Somebody has registered with this e-mail. Log in, or register with another one.",
+        ),
+        AccountError::Refused => Problem::new(
             Kind::InvalidCredentials,
             "Check the e-mail and the password, then log in again.",
         ),
-        LoginError::Busy => Problem::new(
+        AccountError::TokenRefused => Problem::new(
+            Kind::InvalidRefreshToken,
+            "The refresh token is unknown, expired or was used before. Log in again.",
+        ),
+        AccountError::TooManyAttempts { retry_after } => Problem::new(
+            Kind::TooManyAttempts,
+            "Too many attempts have failed. Try again after the time in Retry-After.",
+        )
+        .retry_after(*retry_after),
+        AccountError::Busy => Problem::new(
             Kind::Overloaded,
             "Too many people log in at the moment. Try again after the time in Retry-After.",
         )
         .retry_after(RETRY_AFTER),
-        LoginError::Unavailable(text) => {
-            warn!(text, "login not possible");
+        AccountError::Unavailable(text) => {
+            warn!(text, "accounts not available");
             Problem::new(
                 Kind::Unavailable,
-                "Login is not possible at the moment. Try again after the time in Retry-After.",
+                "Accounts are not available at the moment. Try again after the time in Retry-After.",
             )
             .retry_after(RETRY_AFTER)
         }

@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Unauthenticated,
     /// Wrong e-mail or password.
     InvalidCredentials,
+    /// The refresh token is not good.
+    InvalidRefreshToken,
     /// The body names another customer than the token.
     CustomerMismatch,
     /// No such path.
@@ -47,6 +49,10 @@ pub(crate) enum Kind {
     MixedCurrency,
     /// The total is zero, negative or too large.
     TotalOutOfRange,
+    /// Somebody has this e-mail.
+    EmailTaken,
+    /// Too many failed attempts.
+    TooManyAttempts,
     /// More work than is admitted.
     Overloaded,
     /// Something behind us does not answer.
@@ -58,11 +64,14 @@ pub(crate) enum Kind {
 impl Kind {
     /// Every kind, for the document and its test.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::MalformedJson,
         Self::InvalidRequest,
         Self::Unauthenticated,
         Self::InvalidCredentials,
+        Self::InvalidRefreshToken,
+        Self::EmailTaken,
+        Self::TooManyAttempts,
         Self::CustomerMismatch,
         Self::NotFound,
         Self::OrderNotFound,
@@ -92,6 +101,9 @@ impl Kind {
             Self::InvalidRequest => "invalid-request",
             Self::Unauthenticated => "unauthenticated",
             Self::InvalidCredentials => "invalid-credentials",
+            Self::InvalidRefreshToken => "invalid-refresh-token",
+            Self::EmailTaken => "email-taken",
+            Self::TooManyAttempts => "too-many-attempts",
             Self::CustomerMismatch => "customer-mismatch",
             Self::NotFound => "not-found",
             Self::OrderNotFound => "order-not-found",
@@ -119,12 +131,16 @@ impl Kind {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::MalformedJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::InvalidCredentials | Self::InvalidRefreshToken => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::CustomerMismatch => StatusCode::FORBIDDEN,
             Self::NotFound | Self::OrderNotFound | Self::ProductNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::OutOfStock
+            Self::EmailTaken
+            | Self::OutOfStock
             | Self::OrderRefused
             | Self::AlreadyPaid
             | Self::NotCancellable
@@ -147,6 +163,9 @@ impl Kind {
             Self::InvalidRequest => "The request is not valid",
             Self::Unauthenticated => "A valid access token is needed",
             Self::InvalidCredentials => "E-mail or password is wrong",
+            Self::InvalidRefreshToken => "The refresh token is not valid",
+            Self::EmailTaken => "The e-mail is taken",
+            Self::TooManyAttempts => "Too many failed attempts",
             Self::CustomerMismatch => "Not your own customer id",
             Self::NotFound => "There is nothing here",
             Self::OrderNotFound => "No such order",

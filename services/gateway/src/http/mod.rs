@@ -4,17 +4,19 @@
 //!  server.rs   sockets: limits, timeouts, graceful end
 //!  observe.rs  around each request: span, deadline, last resort for panics
 //!  extract.rs  who is calling, what they sent
-//!  login.rs products.rs orders.rs events.rs meta.rs   one handler per call
+//!  client_address.rs  where they are
+//!  auth.rs products.rs orders.rs events.rs meta.rs   one handler per call
 //!  new_order.rs model.rs    the JSON, checked;  headers.rs: Prefer, Idempotency-Key
 //!  kind.rs problem.rs  the vocabulary of errors;  errors.rs: from every layer to it
 //! ```
 
+mod auth;
+mod client_address;
 mod errors;
 mod events;
 mod extract;
 mod headers;
 mod kind;
-mod login;
 mod meta;
 mod model;
 mod new_order;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 
 use actor_kit::Mailbox;
 use axum::{Router, middleware};
-use shopapi_auth::{Login, UserTokens};
+use shopapi_auth::{Accounts, UserTokens};
 use shopapi_health::Readiness;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +43,7 @@ use utoipa_axum::routes;
 use crate::catalog_client::CatalogCall;
 use crate::config::Limits;
 use crate::orders_client::OrdersCall;
+use crate::proxies::TrustedProxies;
 pub(crate) use server::serve;
 
 /// What the handlers work with. Shared by all requests, changed by none.
@@ -48,7 +51,8 @@ pub(crate) struct Api {
     pub(crate) orders: Mailbox<OrdersCall>,
     pub(crate) catalog: Mailbox<CatalogCall>,
     pub(crate) tokens: UserTokens,
-    pub(crate) login: Login,
+    pub(crate) accounts: Accounts,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) readiness: Readiness,
     pub(crate) limits: Limits,
     /// Free places for event streams.
@@ -77,7 +81,10 @@ pub(crate) fn router(api: Shared) -> Router {
 /// The routes that stand in the OpenAPI document: the same declaration makes both.
 fn documented() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(meta::document())
-        .routes(routes!(login::login))
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
         .routes(routes!(products::list))
         .routes(routes!(products::get))
         .routes(routes!(orders::create, orders::list))

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actor_kit::TraceContext;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::HeaderName;
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
@@ -47,11 +48,31 @@ pub(crate) async fn around(State(api): State<Shared>, request: Request, next: Ne
             internal().into_response()
         }
     });
+    let mut response = response;
+    harden(response.headers_mut());
     span.record("http.response.status_code", response.status().as_u16());
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
     }
     response
+}
+
+/// What a browser is told about every answer. Most answers are about one customer or are data for programs: nothing keeps them, nothing runs
+/// in them, nobody frames them. A handler that knows better has set its own.
+fn harden(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
 }
 
 /// The request's span, by the semantic conventions: the route and never the path, which holds ids.

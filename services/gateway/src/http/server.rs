@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use actor_kit::{ActorError, StopSignal};
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::client_address::Peer;
 use crate::config::Limits;
 
 /// How long calls in flight may take to end once the service stops; below the tree's own bound for a child.
@@ -40,8 +44,8 @@ pub(crate) async fn serve(
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
             accepted = accept(&listener, &places) => {
-                let Some((stream, place)) = accepted else { continue };
-                let served = serve_connection(stream, router.clone(), limits, stop.clone());
+                let Some((stream, peer, place)) = accepted else { continue };
+                let served = serve_connection(stream, peer, router.clone(), limits, stop.clone());
                 connections.spawn(async move {
                     served.await;
                     drop(place);
@@ -65,10 +69,10 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, from)) => Some((stream, Peer(from.ip()), place)),
         Err(error) => {
             warn!(%error, "accept failed");
             sleep(ACCEPT_PAUSE).await;
@@ -77,16 +81,26 @@ async fn accept(
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, limits: Limits, stop: StopSignal) {
+async fn serve_connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    limits: Limits,
+    stop: StopSignal,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY not set");
     }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        TowerToHyperService::new(router.clone()).call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_deadline)
         .max_buf_size(limits.head_bytes_max)
         .max_headers(limits.headers_max)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -16,6 +16,7 @@ fn gateway_pairs() -> Vec<(&'static str, &'static str)> {
         (ORDERS_URL, "http://127.0.0.1:9001"),
         (INVENTORY_URL, "http://127.0.0.1:9002"),
         (USER_JWT_SECRET, SECRET),
+        (DATABASE_URL, "postgres://gateway:pw@127.0.0.1/gatewaydb"),
     ]
 }
 
@@ -61,7 +62,7 @@ fn the_least_configuration_is_enough_and_listens_on_loopback() {
 fn everything_that_is_missing_is_named_at_once() {
     assert_eq!(
         named(gateway(env(&[]))),
-        [ORDERS_URL, INVENTORY_URL, USER_JWT_SECRET]
+        [ORDERS_URL, INVENTORY_URL, USER_JWT_SECRET, DATABASE_URL]
     );
     assert_eq!(
         named(orders(env(&[]))),
@@ -89,6 +90,8 @@ fn every_wrong_value_names_its_variable() {
         (INVENTORY_URL, "http://"),
         (USER_JWT_SECRET, "short"),
         (USER_JWT_SECRET_PREVIOUS, "short"),
+        (TRUSTED_PROXIES, "0.0.0.0/0"),
+        (TRUSTED_PROXIES, "the proxy"),
         (SAMPLER_ARG, "1.5"),
         (SAMPLER_ARG, "all"),
         ("SHOPAPI_HTTP_ADR", "127.0.0.1:1"),

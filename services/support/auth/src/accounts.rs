@@ -1,15 +1,33 @@
-//! Who has an account: the port, and the accounts that a development stack is seeded with.
+//! From an e-mail and a password, or a refresh token, to somebody who is logged in.
+//!
+//! ```text
+//!   register ─┐          ┌─ Throttle     paid before the check, given back on success
+//!   login ────┼─ Accounts┼─ PasswordPool one argon2id run for each password that is checked, whoever it is
+//!   refresh ──┤          └─ AccountStore (port)
+//!   logout ───┘
+//! ```
+//!
+//! **Invariants.** An unknown e-mail costs the run that a wrong password costs. A refresh token works once; when a used one comes back,
+//! either of two people who hold it is a thief, and everything that descends from that login ends. Every write names what it writes, so a
+//! store repeats one whose answer was lost.
 
-use std::collections::HashMap;
-use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::OnceCell;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::CustomerId;
-use crate::password::{PasswordError, PasswordHash, PasswordPool};
+use crate::email::{Email, InvalidEmail};
+use crate::password::{InvalidPassword, PasswordError, PasswordHash, PasswordPool, check_new};
+use crate::refresh_token::{RefreshToken, TokenHash};
+use crate::throttle::{Attempt, Throttle, TooMany};
+
+/// How long a login lasts, refreshed or not: after it the password is asked for again.
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What a login needs to know about somebody.
 #[derive(Debug, Clone)]
@@ -20,160 +38,333 @@ pub struct Account {
     pub password: PasswordHash,
 }
 
-/// Why an account could not be looked up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AccountsError {
-    /// The place where accounts are kept does not answer.
-    #[error("accounts not reachable: {0}")]
-    Unavailable(String),
-    /// Hashing on the way failed.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
+/// Somebody who is not in the store yet.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Chosen by us: a repetition names the same.
+    pub customer: CustomerId,
+    /// What they log in with.
+    pub email: Email,
+    /// Never the password itself.
+    pub password: PasswordHash,
 }
 
-/// Where accounts are kept. The e-mail arrives trimmed and in lower case.
-pub trait Accounts: Send + Sync + 'static {
+/// The first refresh token of a login, and the family that it founds.
+#[derive(Debug, Clone, Copy)]
+pub struct NewFamily {
+    /// Chosen by us: a repetition names the same.
+    pub id: Uuid,
+    /// Its first token.
+    pub token: TokenHash,
+    /// How long the family may live.
+    pub lifetime: Duration,
+}
+
+/// What became of a registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// The account is there and logged in.
+    Done,
+    /// Somebody has this e-mail.
+    EmailTaken,
+}
+
+/// What became of a refresh token that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// It was good and is used up; its successor is.
+    Fresh(CustomerId),
+    /// It had been used before: its family has ended.
+    Reused(Uuid),
+    /// Unknown, expired, logged out, or of a family that had ended.
+    Refused,
+}
+
+/// The place where accounts are kept does not answer. The text is for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("accounts not reachable: {0}")]
+pub struct StoreDown(pub String);
+
+/// Where accounts and refresh tokens are kept. Each write is one commit.
+pub trait AccountStore: Send + Sync + 'static {
     /// The account of this e-mail; `None` when nobody has it.
-    fn find<'a>(&'a self, email: &'a str) -> BoxFuture<'a, Result<Option<Account>, AccountsError>>;
+    fn find<'a>(&'a self, email: &'a Email) -> BoxFuture<'a, Result<Option<Account>, StoreDown>>;
+    /// Adds an account and its first login, both or neither.
+    fn register<'a>(
+        &'a self,
+        account: &'a NewAccount,
+        family: NewFamily,
+    ) -> BoxFuture<'a, Result<Registered, StoreDown>>;
+    /// Adds a login.
+    fn open(&self, customer: CustomerId, family: NewFamily)
+    -> BoxFuture<'_, Result<(), StoreDown>>;
+    /// Uses `presented` up and puts `fresh` in its place.
+    fn rotate(
+        &self,
+        presented: TokenHash,
+        fresh: TokenHash,
+    ) -> BoxFuture<'_, Result<Rotation, StoreDown>>;
+    /// Ends the family of a token. One that is unknown has nothing to end.
+    fn logout(&self, token: TokenHash) -> BoxFuture<'_, Result<(), StoreDown>>;
 }
 
-/// Accounts from the configuration, for development and demonstrations.
-///
-/// Their passwords come in the clear, so each is hashed at its first login: a start does not pay for logins that never come, and the
-/// check itself is the one of production.
-pub struct SeededAccounts {
-    by_email: HashMap<String, Seed>,
-    pool: PasswordPool,
+/// Somebody is logged in.
+#[derive(Debug)]
+pub struct Session {
+    /// Who.
+    pub customer: CustomerId,
+    /// For the next refresh; good once.
+    pub refresh_token: RefreshToken,
 }
 
-struct Seed {
-    customer: CustomerId,
-    password: SecretString,
-    hash: OnceCell<PasswordHash>,
-}
-
-/// What is wrong with a list of seeded users. Positions count from 1; the text repeats neither passwords nor e-mails.
+/// Why somebody is not logged in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SeedError {
-    /// An entry does not have three parts.
-    #[error("entry {0} is not `email:password:customer-uuid`")]
-    Shape(usize),
-    /// The third part is no UUID.
-    #[error("entry {0}: the customer id is not a UUID")]
-    CustomerId(usize),
-    /// The first part is no e-mail, or the password is empty.
-    #[error("entry {0}: the e-mail needs an `@` and the password must not be empty")]
-    Credentials(usize),
-    /// Two entries for the same e-mail.
-    #[error("entry {0} repeats an e-mail")]
-    Repeated(usize),
+pub enum AccountError {
+    /// A registration with an address or a password that cannot be one.
+    #[error("registration not valid")]
+    Invalid {
+        /// What is wrong with the e-mail.
+        email: Option<InvalidEmail>,
+        /// What is wrong with the password.
+        password: Option<InvalidPassword>,
+    },
+    /// Somebody has this e-mail.
+    #[error("e-mail taken")]
+    EmailTaken,
+    /// Unknown e-mail or wrong password; which one is not told.
+    #[error("e-mail or password wrong")]
+    Refused,
+    /// The refresh token is not good, for whatever reason.
+    #[error("refresh token not valid")]
+    TokenRefused,
+    /// Too many failures of this account or from this address.
+    #[error("too many attempts")]
+    TooManyAttempts {
+        /// When the next one is looked at.
+        retry_after: Duration,
+    },
+    /// Too many passwords are being checked: come back.
+    #[error("too many logins at once")]
+    Busy,
+    /// The store does not answer, or hashing failed.
+    #[error("accounts not available: {0}")]
+    Unavailable(String),
 }
 
-impl SeededAccounts {
-    /// Nobody: every login is refused.
+impl From<StoreDown> for AccountError {
+    fn from(down: StoreDown) -> Self {
+        Self::Unavailable(down.to_string())
+    }
+}
+
+impl From<TooMany> for AccountError {
+    fn from(too_many: TooMany) -> Self {
+        Self::TooManyAttempts {
+            retry_after: too_many.retry_after,
+        }
+    }
+}
+
+impl From<PasswordError> for AccountError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::Busy,
+            // Nobody can have such a password.
+            PasswordError::TooLong => Self::Refused,
+            PasswordError::Failed => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl AccountError {
+    /// Somebody guessed wrong, as opposed to us not being able to look.
+    fn counts(&self) -> bool {
+        match self {
+            Self::Refused | Self::EmailTaken | Self::TokenRefused => true,
+            Self::Invalid { .. }
+            | Self::TooManyAttempts { .. }
+            | Self::Busy
+            | Self::Unavailable(_) => false,
+        }
+    }
+}
+
+/// Registers, logs in, refreshes and logs out. Cloning shares everything.
+#[derive(Clone)]
+pub struct Accounts {
+    store: Arc<dyn AccountStore>,
+    pool: PasswordPool,
+    throttle: Arc<Throttle>,
+}
+
+impl Accounts {
+    /// Accounts of this store.
     #[must_use]
-    pub fn none(pool: PasswordPool) -> Self {
+    pub fn new(store: Arc<dyn AccountStore>, pool: PasswordPool, throttle: Throttle) -> Self {
         Self {
-            by_email: HashMap::new(),
+            store,
             pool,
+            throttle: Arc::new(throttle),
         }
     }
 
-    /// Parses `email:password:customer-uuid[,…]`. The password may contain colons, not commas.
+    /// Adds an account and logs it in. A registration counts against its address even when it succeeds: each one is a row for good.
     ///
     /// # Errors
-    /// [`SeedError`] names the entry.
-    pub fn parse(list: &SecretString, pool: PasswordPool) -> Result<Self, SeedError> {
-        let mut by_email = HashMap::new();
-        let entries = list.expose_secret().split(',').map(str::trim);
-        for (index, entry) in entries.filter(|entry| !entry.is_empty()).enumerate() {
-            let position = index + 1;
-            let (email, rest) = entry.split_once(':').ok_or(SeedError::Shape(position))?;
-            let (password, id) = rest.rsplit_once(':').ok_or(SeedError::Shape(position))?;
-            let id = Uuid::try_parse(id).map_err(|_| SeedError::CustomerId(position))?;
-            if !email.contains('@') || password.is_empty() {
-                return Err(SeedError::Credentials(position));
+    /// [`AccountError`].
+    pub async fn register(
+        &self,
+        email: &str,
+        password: SecretString,
+        from: IpAddr,
+    ) -> Result<Session, AccountError> {
+        let (email, valid) = (Email::parse(email), check_new(password.expose_secret()));
+        let email = match (email, valid) {
+            (Ok(email), Ok(())) => email,
+            (email, password) => {
+                return Err(AccountError::Invalid {
+                    email: email.err(),
+                    password: password.err(),
+                });
             }
-            let seed = Seed {
-                customer: CustomerId(id),
-                password: password.into(),
-                hash: OnceCell::new(),
-            };
-            if by_email
-                .insert(crate::login::normalised(email), seed)
-                .is_some()
-            {
-                return Err(SeedError::Repeated(position));
-            }
+        };
+        let attempt = self.throttle.enter(None, from, Instant::now())?;
+        let registered = self.register_now(email, password).await;
+        if registered.as_ref().is_err_and(|error| !error.counts()) {
+            self.throttle.forgive(attempt, Instant::now());
         }
-        Ok(Self { by_email, pool })
+        registered
     }
-}
 
-impl Accounts for SeededAccounts {
-    fn find<'a>(&'a self, email: &'a str) -> BoxFuture<'a, Result<Option<Account>, AccountsError>> {
-        Box::pin(async move {
-            let Some(seed) = self.by_email.get(email) else {
-                return Ok(None);
-            };
-            let hash = seed
-                .hash
-                .get_or_try_init(|| self.pool.hash(seed.password.clone()))
-                .await?;
-            Ok(Some(Account {
-                customer: seed.customer,
-                password: hash.clone(),
-            }))
+    async fn register_now(
+        &self,
+        email: Email,
+        password: SecretString,
+    ) -> Result<Session, AccountError> {
+        let account = NewAccount {
+            customer: CustomerId(Uuid::new_v4()),
+            email,
+            password: self.pool.hash(password).await?,
+        };
+        let (refresh_token, family) = new_family();
+        match self.store.register(&account, family).await? {
+            Registered::Done => Ok(Session {
+                customer: account.customer,
+                refresh_token,
+            }),
+            Registered::EmailTaken => Err(AccountError::EmailTaken),
+        }
+    }
+
+    /// Logs somebody in.
+    ///
+    /// # Errors
+    /// [`AccountError`]; `Refused` for an unknown e-mail and a wrong password alike.
+    pub async fn login(
+        &self,
+        email: &str,
+        password: SecretString,
+        from: IpAddr,
+    ) -> Result<Session, AccountError> {
+        let email = Email::parse(email).ok();
+        let attempt = self.throttle.enter(email.as_ref(), from, Instant::now())?;
+        let session = self.login_now(email.as_ref(), password).await;
+        self.settle(attempt, &session);
+        session
+    }
+
+    async fn login_now(
+        &self,
+        email: Option<&Email>,
+        password: SecretString,
+    ) -> Result<Session, AccountError> {
+        // What is no address belongs to nobody, and everybody can see that.
+        let email = email.ok_or(AccountError::Refused)?;
+        let Some(account) = self.store.find(email).await? else {
+            // The run that a wrong password would cost.
+            let _nobodys = self.pool.hash(password).await?;
+            return Err(AccountError::Refused);
+        };
+        if !self.pool.verify(password, account.password).await? {
+            return Err(AccountError::Refused);
+        }
+        let (refresh_token, family) = new_family();
+        self.store.open(account.customer, family).await?;
+        Ok(Session {
+            customer: account.customer,
+            refresh_token,
         })
     }
+
+    /// Takes a refresh token and gives the next one.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub async fn refresh(
+        &self,
+        token: &SecretString,
+        from: IpAddr,
+    ) -> Result<Session, AccountError> {
+        let attempt = self.throttle.enter(None, from, Instant::now())?;
+        let session = self.refresh_now(token).await;
+        self.settle(attempt, &session);
+        session
+    }
+
+    async fn refresh_now(&self, token: &SecretString) -> Result<Session, AccountError> {
+        let presented = RefreshToken::parse(token).ok_or(AccountError::TokenRefused)?;
+        let refresh_token = RefreshToken::random();
+        let rotation = self.store.rotate(presented.hash(), refresh_token.hash());
+        match rotation.await? {
+            Rotation::Fresh(customer) => Ok(Session {
+                customer,
+                refresh_token,
+            }),
+            Rotation::Reused(family) => {
+                warn!(%family, "a used refresh token came back: its family has ended");
+                Err(AccountError::TokenRefused)
+            }
+            Rotation::Refused => Err(AccountError::TokenRefused),
+        }
+    }
+
+    /// Ends a login. A token that is not good has nothing to end, and that is a success too. Access tokens that were given out stay
+    /// good until they expire.
+    ///
+    /// # Errors
+    /// [`AccountError::Unavailable`].
+    pub async fn logout(&self, token: &SecretString) -> Result<(), AccountError> {
+        if let Some(token) = RefreshToken::parse(token) {
+            self.store.logout(token.hash()).await?;
+            info!("a login ended by logout");
+        }
+        Ok(())
+    }
+
+    fn settle(&self, attempt: Attempt, outcome: &Result<Session, AccountError>) {
+        if outcome.as_ref().err().is_none_or(|error| !error.counts()) {
+            self.throttle.forgive(attempt, Instant::now());
+        }
+    }
 }
 
-impl fmt::Debug for SeededAccounts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SeededAccounts")
-            .field("accounts", &self.by_email.len())
+fn new_family() -> (RefreshToken, NewFamily) {
+    let token = RefreshToken::random();
+    let family = NewFamily {
+        id: Uuid::now_v7(),
+        token: token.hash(),
+        lifetime: SESSION_LIFETIME,
+    };
+    (token, family)
+}
+
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accounts")
+            .field("pool", &self.pool)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: &str = "00000000-0000-4000-8000-000000000001";
-
-    fn parse(list: &str) -> Result<SeededAccounts, SeedError> {
-        SeededAccounts::parse(&list.into(), PasswordPool::cheap_for_tests().unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_seeded_user_is_found_and_the_password_may_hold_colons() {
-        let accounts = parse(&format!(
-            "Ann@Example.test:pass:word:{ID}, bob@example.test:x:{ID}"
-        ))
-        .unwrap();
-        let found = accounts.find("ann@example.test").await.unwrap().unwrap();
-        assert_eq!(found.customer.to_string(), ID);
-        let fits = accounts
-            .pool
-            .verify("pass:word".into(), found.password)
-            .await;
-        assert_eq!(fits, Ok(true));
-        assert!(accounts.find("eve@example.test").await.unwrap().is_none());
-    }
-
-    #[test]
-    fn a_bad_entry_is_named_by_its_position() {
-        let good = format!("a@b:pw:{ID}");
-        let error = |list: String| parse(&list).unwrap_err();
-        assert_eq!(error(format!("{good},nonsense")), SeedError::Shape(2));
-        assert_eq!(error("a@b:pw".to_owned()), SeedError::Shape(1));
-        assert_eq!(error("a@b:pw:17".to_owned()), SeedError::CustomerId(1));
-        assert_eq!(error(format!("ab:pw:{ID}")), SeedError::Credentials(1));
-        assert_eq!(error(format!("a@b::{ID}")), SeedError::Credentials(1));
-        assert_eq!(
-            error(format!("{good},A@B:other:{ID}")),
-            SeedError::Repeated(2)
-        );
-    }
-}
+mod tests;

@@ -1,19 +1,21 @@
 //! Who is calling: tokens of users, and the check of their passwords.
 //!
 //! ```text
-//!   email + password ─► Login ─► Accounts (port: who is that?)
-//!                         │ └──► PasswordPool (argon2id, few at a time)
-//!                         ▼
-//!                     CustomerId ─► UserTokens::issue ─► "Bearer …" ─► UserTokens::verify ─► CustomerId
+//!   email + password ─► Accounts ─► AccountStore (port: who is that?)
+//!   refresh token ────►    │  ├───► PasswordPool (argon2id, few at a time)
+//!                          │  └───► Throttle (failures of accounts and addresses)
+//!                          ▼
+//!                      CustomerId ─► UserTokens::issue ─► "Bearer …" ─► UserTokens::verify ─► CustomerId
 //! ```
 //!
 //! **Invariants**
 //! - A token is believed only when every claim is there and right; the algorithm comes from the key, never from the token.
 //! - An unknown e-mail costs the same time as a wrong password and gets the same answer.
 //! - Password hashing cannot take more than its share of threads and memory, however many logins arrive.
+//! - A refresh token works once; only its hash is kept.
 //! - No token, password or e-mail reaches a log, an error text or a `Debug` output.
 //!
-//! Nothing here keeps state that a crash could lose.
+//! Nothing here keeps state that a crash could lose, but the throttle's counts.
 #![cfg_attr(
     test,
     allow(
@@ -25,18 +27,33 @@
 )]
 
 mod accounts;
-mod login;
+mod demo_users;
+mod email;
 mod password;
+mod refresh_token;
+pub mod service_token;
+#[doc(hidden)]
+pub mod testing;
+mod throttle;
 mod user_token;
 
 use uuid::Uuid;
 
-pub use accounts::{Account, Accounts, AccountsError, SeedError, SeededAccounts};
-pub use login::{Login, LoginError};
-pub use password::{PASSWORD_BYTES_MAX, PasswordError, PasswordHash, PasswordPool};
+pub use accounts::{
+    Account, AccountError, AccountStore, Accounts, NewAccount, NewFamily, Registered, Rotation,
+    SESSION_LIFETIME, Session, StoreDown,
+};
+pub use demo_users::{DemoUser, DemoUsersError};
+pub use email::{Email, InvalidEmail};
+pub use password::{
+    InvalidPassword, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PasswordError,
+    PasswordHash, PasswordPool,
+};
+pub use refresh_token::{RefreshToken, TokenHash};
+pub use throttle::{PER_ACCOUNT, PER_ADDRESS, Rate, Throttle, TooMany};
 pub use user_token::{
-    ISSUER, IssuedToken, SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TokenError, UserKey, UserKeyError,
-    UserTokens,
+    ISSUER, IssuedToken, KeyRing, SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TokenError, UserKey,
+    UserKeyError, UserKeys, UserKeysError, UserSecret, UserTokens,
 };
 
 /// A customer, as the `sub` of a token names them.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::PasswordHash as Phc;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -13,8 +14,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
-/// Longest password that is hashed: far beyond any passphrase, short enough to be no load of its own.
-pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Shortest password of a new account (NIST SP 800-63B).
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// Longest password of a new account: far beyond any passphrase.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Longest password that is hashed: as many characters of the longest kind, short enough to be no load of its own.
+pub const PASSWORD_BYTES_MAX: usize = 4 * PASSWORD_CHARS_MAX;
 /// Hashes at once. Two keep two cores busy and 38 MiB; more would only make each of them later.
 const CONCURRENT_MAX: usize = 2;
 /// Logins that may wait for their turn: at about 30 ms each the last one waits half a second.
@@ -49,6 +54,23 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// Not a password that an account can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must have {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters; any character counts, spaces too"
+)]
+pub struct InvalidPassword;
+
+/// May a new account have this password? Nothing but its length is asked for: rules about kinds of characters make passwords worse.
+///
+/// # Errors
+/// [`InvalidPassword`].
+pub(crate) fn check_new(password: &str) -> Result<(), InvalidPassword> {
+    let fits = password.len() <= PASSWORD_BYTES_MAX
+        && (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&password.chars().count());
+    fits.then_some(()).ok_or(InvalidPassword)
+}
+
 /// Why a password was not hashed or checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
@@ -69,6 +91,7 @@ pub struct PasswordPool {
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
     argon2: Argon2<'static>,
+    runs: Arc<AtomicU64>,
 }
 
 impl PasswordPool {
@@ -87,7 +110,14 @@ impl PasswordPool {
             running: Arc::new(Semaphore::new(CONCURRENT_MAX)),
             places: Arc::new(Semaphore::new(CONCURRENT_MAX + WAITING_MAX)),
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            runs: Arc::default(),
         })
+    }
+
+    /// How often the hash function has run: what a login costs, counted instead of timed.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
     }
 
     /// A pool whose hashes cost next to nothing, for tests of other crates' logins.
@@ -144,11 +174,13 @@ impl PasswordPool {
             .await
             .map_err(|_| PasswordError::Failed)?;
         // Both permits travel with the work: a caller who hangs up does not make room before the work is done.
+        let runs = Arc::clone(&self.runs);
         #[expect(
             clippy::disallowed_methods,
             reason = "bounded by the two semaphores above"
         )]
         let hashing = tokio::task::spawn_blocking(move || {
+            runs.fetch_add(1, Ordering::Relaxed);
             let result = work(password.expose_secret().as_bytes());
             drop((turn, place));
             result
@@ -208,11 +240,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_without_end_is_not_hashed() {
+        let pool = pool();
         let endless = "a".repeat(PASSWORD_BYTES_MAX + 1);
-        assert_eq!(
-            pool().hash(endless.into()).await,
-            Err(PasswordError::TooLong)
-        );
+        assert_eq!(pool.hash(endless.into()).await, Err(PasswordError::TooLong));
+        assert_eq!(pool.runs(), 0);
+    }
+
+    #[test]
+    fn a_new_password_has_8_to_128_characters_of_any_kind() {
+        for fits in [
+            "12345678",
+            "        ",
+            "pässwörd",
+            &"a".repeat(128),
+            &"😀".repeat(128),
+        ] {
+            assert_eq!(check_new(fits), Ok(()), "{fits}");
+        }
+        for refused in ["", "1234567", "😀😀😀", &"a".repeat(129), &"😀".repeat(129)] {
+            assert_eq!(check_new(refused), Err(InvalidPassword), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn hashing_and_checking_cost_one_run_each() {
+        let pool = pool();
+        let hash = pool.hash("right".into()).await.unwrap();
+        assert_eq!(pool.runs(), 1);
+        let _ = pool.verify("wrong".into(), hash).await;
+        assert_eq!(pool.runs(), 2);
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -26,6 +26,10 @@ pub const SECRET_BYTES_MIN: usize = 32;
 const LIFETIME_MAX_S: u64 = 24 * 3600;
 /// How far the clocks of two gateways may differ. Applied to the start of a token only; its end is its end.
 const CLOCK_SKEW_S: u64 = 5;
+
+mod keys;
+
+pub use keys::{KeyRing, UserKeys, UserKeysError, UserSecret};
 
 /// A signing secret. Its `kid` is derived from it, so the two cannot be mixed up in a configuration.
 #[derive(Clone)]
@@ -85,12 +89,9 @@ impl fmt::Debug for UserKey {
     }
 }
 
-/// Issues and verifies users' tokens.
+/// Issues and verifies users' tokens, with the keys as they are at that moment.
 pub struct UserTokens {
-    signing: EncodingKey,
-    signing_kid: String,
-    /// Every key that is believed, by `kid`; the signing one first.
-    verifying: Vec<(String, DecodingKey)>,
+    keys: UserKeys,
     lifetime: Duration,
 }
 
@@ -160,22 +161,11 @@ struct Claims {
 }
 
 impl UserTokens {
-    /// Signs with `current`; believes `current` and every key of `retiring`, whose tokens have not expired yet.
+    /// Signs with the current key of `keys`; believes it and the retiring one, whose tokens have not expired yet.
     #[must_use]
-    pub fn new(current: &UserKey, retiring: &[UserKey], lifetime: Duration) -> Self {
-        let decoding = |key: &UserKey| {
-            (
-                key.kid.clone(),
-                DecodingKey::from_secret(key.secret.expose_secret().as_bytes()),
-            )
-        };
+    pub fn new(keys: UserKeys, lifetime: Duration) -> Self {
         Self {
-            signing: EncodingKey::from_secret(current.secret.expose_secret().as_bytes()),
-            signing_kid: current.kid.clone(),
-            verifying: std::iter::once(current)
-                .chain(retiring)
-                .map(decoding)
-                .collect(),
+            keys,
             lifetime: lifetime.min(Duration::from_secs(LIFETIME_MAX_S)),
         }
     }
@@ -185,8 +175,9 @@ impl UserTokens {
     /// # Errors
     /// [`TokenError::Signing`] when the crypto library refuses, which no input leads to.
     pub fn issue(&self, customer: CustomerId, now_s: u64) -> Result<IssuedToken, TokenError> {
+        let keys = self.keys.now();
         let mut header = Header::new(Algorithm::HS256);
-        header.kid = Some(self.signing_kid.clone());
+        header.kid = Some(keys.signing_kid.clone());
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -195,7 +186,7 @@ impl UserTokens {
             nbf: now_s,
             exp: now_s.saturating_add(self.lifetime.as_secs()),
         };
-        let token = jsonwebtoken::encode(&header, &claims, &self.signing)
+        let token = jsonwebtoken::encode(&header, &claims, &keys.signing)
             .map_err(|_| TokenError::Signing)?;
         Ok(IssuedToken {
             token,
@@ -216,7 +207,8 @@ impl UserTokens {
         if header.alg != Algorithm::HS256 {
             return Err(TokenError::UnknownKey);
         }
-        let (_, key) = self
+        let keys = self.keys.now();
+        let (_, key) = keys
             .verifying
             .iter()
             .find(|(known, _)| known == kid)
@@ -231,7 +223,7 @@ impl UserTokens {
 impl fmt::Debug for UserTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserTokens")
-            .field("kid", &self.signing_kid)
+            .field("keys", &self.keys)
             .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! Login, the catalogue, probes and the API's own description.
+//! The catalogue, probes and the API's own description.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -6,12 +6,9 @@ use serde_json::json;
 use shopapi_proto::inventory::v1::{GetProductResponse, ListProductsResponse, Product};
 use tonic::Status;
 
-use super::support::{CUSTOMER, Gateway, gateway, get, post, send, tokens};
+use super::support::{Gateway, gateway, get, send};
 use crate::catalog_client::CatalogCall;
-use crate::http::extract::now_s;
 use crate::http::problem::Kind;
-
-const LOGIN: &str = "/api/v1/auth/login";
 
 fn tea() -> Product {
     Product {
@@ -21,50 +18,6 @@ fn tea() -> Product {
         currency: "EUR".to_owned(),
         available: 5,
     }
-}
-
-#[tokio::test]
-async fn a_login_gives_a_token_of_its_customer() {
-    let gateway = gateway();
-    let body = json!({"email": "ann@example.test", "password": "secret"});
-    let got = send(&gateway.router, post(LOGIN, body.to_string())).await;
-
-    assert_eq!(got.status, 200);
-    assert_eq!(got.body["token_type"], "Bearer");
-    assert_eq!(got.body["expires_in"], 900);
-    assert_eq!(got.header("cache-control"), "no-store");
-    let token = got.body["access_token"].as_str().unwrap();
-    assert_eq!(tokens().verify(token, now_s()), Ok(CUSTOMER));
-}
-
-#[tokio::test]
-async fn a_wrong_password_and_an_unknown_person_look_the_same() {
-    let gateway = gateway();
-    let mut answers = Vec::new();
-    for email in ["ann@example.test", "eve@example.test"] {
-        let body = json!({"email": email, "password": "guess"}).to_string();
-        let got = send(&gateway.router, post(LOGIN, body)).await;
-        got.assert_problem(401, "invalid-credentials");
-        answers.push(got.body);
-    }
-    assert_eq!(answers[0], answers[1]);
-}
-
-#[tokio::test]
-async fn a_bad_login_request_is_refused_without_an_echo_of_the_password() {
-    let gateway = gateway();
-    for body in [
-        json!({"email": "ann@example.test"}),
-        json!({"email": "ann@example.test", "password": 20_202_020}),
-        json!({"email": "ann@example.test", "password": "20202020", "remember": true}),
-    ] {
-        let got = send(&gateway.router, post(LOGIN, body.to_string())).await;
-        got.assert_problem(400, "invalid-request");
-        assert!(!got.body.to_string().contains("20202020"), "{got:?}");
-    }
-    let endless = json!({"email": "ann@example.test", "password": "x".repeat(2000)});
-    let got = send(&gateway.router, post(LOGIN, endless.to_string())).await;
-    got.assert_problem(401, "invalid-credentials");
 }
 
 #[tokio::test]
@@ -154,7 +107,10 @@ async fn the_description_names_every_call_and_every_problem() {
     let got = send(&gateway.router, get("/api/v1/openapi.json")).await;
     assert_eq!(got.status, 200);
     for (path, method) in [
+        ("/api/v1/auth/register", "post"),
         ("/api/v1/auth/login", "post"),
+        ("/api/v1/auth/refresh", "post"),
+        ("/api/v1/auth/logout", "post"),
         ("/api/v1/products", "get"),
         ("/api/v1/products/{sku}", "get"),
         ("/api/v1/orders", "post"),

@@ -9,7 +9,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use prost_types::Timestamp;
 use serde_json::Value;
-use shopapi_auth::{CustomerId, Login, PasswordPool, SeededAccounts, UserKey, UserTokens};
+use shopapi_auth::testing::MemoryStore;
+use shopapi_auth::{
+    Account, Accounts, CustomerId, Email, KeyRing, PasswordPool, Rate, Throttle, UserKey, UserKeys,
+    UserTokens,
+};
 use shopapi_health::Readiness;
 use shopapi_proto::common::v1::Line;
 use shopapi_proto::orders::v1::{Order, OrderStatus};
@@ -27,20 +31,36 @@ use crate::orders_client::OrdersCall;
 pub(crate) const CUSTOMER: CustomerId = CustomerId(Uuid::from_u128(0x4000_8000_0000_0000_0001));
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+/// Failed attempts that are let through at once.
+pub(crate) const FAILURES_MAX: u32 = 5;
+
 /// A gateway without sockets, and the other ends of its clients' mailboxes.
 pub(crate) struct Gateway {
     pub(crate) router: Router,
     pub(crate) orders: Probe<OrdersCall>,
     pub(crate) catalog: Probe<CatalogCall>,
     pub(crate) readiness: Readiness,
+    store: Arc<MemoryStore>,
+    passwords: PasswordPool,
+}
+
+impl Gateway {
+    /// Ann is a customer, and her password is `correct horse`.
+    pub(crate) async fn with_ann(self) -> Self {
+        let password = self.passwords.hash("correct horse".into()).await.unwrap();
+        let account = Account {
+            customer: CUSTOMER,
+            password,
+        };
+        self.store
+            .put(&Email::parse("ann@example.test").unwrap(), account);
+        self
+    }
 }
 
 pub(crate) fn tokens() -> UserTokens {
-    UserTokens::new(
-        &UserKey::new(SECRET).unwrap(),
-        &[],
-        Duration::from_secs(900),
-    )
+    let ring = KeyRing::new(&UserKey::new(SECRET).unwrap(), None);
+    UserTokens::new(UserKeys::fixed(ring), Duration::from_secs(900))
 }
 
 pub(crate) fn gateway() -> Gateway {
@@ -50,15 +70,21 @@ pub(crate) fn gateway() -> Gateway {
 pub(crate) fn gateway_with(limits: Limits) -> Gateway {
     let (orders_mailbox, orders) = probe(8);
     let (catalog_mailbox, catalog) = probe(8);
-    let pool = PasswordPool::cheap_for_tests().unwrap();
-    let users = format!("ann@example.test:secret:{CUSTOMER}").into();
-    let accounts = SeededAccounts::parse(&users, pool.clone()).unwrap();
+    let passwords = PasswordPool::cheap_for_tests().unwrap();
+    let store = Arc::new(MemoryStore::default());
+    let failures = Rate {
+        burst: FAILURES_MAX,
+        refill: Duration::from_secs(60),
+    };
+    let throttle = Throttle::new(failures, failures);
     let readiness = Readiness::new();
     let api = Api {
         orders: orders_mailbox,
         catalog: catalog_mailbox,
         tokens: tokens(),
-        login: Login::new(Arc::new(accounts), pool),
+        accounts: Accounts::new(store.clone(), passwords.clone(), throttle),
+        // What the tests call a proxy; they have no connection, so this is where every request comes from.
+        proxies: "0.0.0.0".parse().unwrap(),
         readiness: readiness.clone(),
         streams: Arc::new(Semaphore::new(limits.streams_max)),
         draining: CancellationToken::new(),
@@ -69,6 +95,8 @@ pub(crate) fn gateway_with(limits: Limits) -> Gateway {
         orders,
         catalog,
         readiness,
+        store,
+        passwords,
     }
 }
 

@@ -1,3 +1,4 @@
+use jsonwebtoken::EncodingKey;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -12,7 +13,16 @@ fn key(secret: &str) -> UserKey {
 }
 
 fn tokens() -> UserTokens {
-    UserTokens::new(&key(SECRET), &[], Duration::from_secs(900))
+    UserTokens::new(
+        UserKeys::fixed(KeyRing::new(&key(SECRET), None)),
+        Duration::from_secs(900),
+    )
+}
+
+/// Signs with the other key, and believes the first one too.
+fn rotated() -> UserTokens {
+    let ring = KeyRing::new(&key(OTHER_SECRET), Some(&key(SECRET)));
+    UserTokens::new(UserKeys::fixed(ring), Duration::from_secs(60))
 }
 
 fn customer() -> CustomerId {
@@ -134,7 +144,7 @@ fn a_token_must_name_a_known_key_and_fit_it() {
         Algorithm::HS256,
         Some(key(OTHER_SECRET).kid()),
     );
-    let both = UserTokens::new(&key(OTHER_SECRET), &[key(SECRET)], Duration::from_secs(60));
+    let both = rotated();
 
     assert_eq!(both.verify(&nameless, NOW_S), Err(TokenError::UnknownKey));
     assert_eq!(both.verify(&stranger, NOW_S), Err(TokenError::UnknownKey));
@@ -147,7 +157,7 @@ fn a_token_must_name_a_known_key_and_fit_it() {
 #[test]
 fn a_retiring_key_is_believed_and_signs_nothing() {
     let old = tokens().issue(customer(), NOW_S).unwrap().token;
-    let rotated = UserTokens::new(&key(OTHER_SECRET), &[key(SECRET)], Duration::from_secs(60));
+    let rotated = rotated();
     let fresh = rotated.issue(customer(), NOW_S).unwrap().token;
 
     assert_eq!(rotated.verify(&old, NOW_S), Ok(customer()));
@@ -172,6 +182,228 @@ fn a_short_secret_is_refused_and_no_rendering_shows_one() {
 fn an_endless_token_is_not_looked_at() {
     let endless = "a".repeat(TOKEN_BYTES_MAX + 1);
     assert_eq!(tokens().verify(&endless, NOW_S), Err(TokenError::TooLong));
+    // One that is right in everything but its 64 KiB.
+    let mut claims = good_claims();
+    claims["padding"] = json!("x".repeat(48 * 1024));
+    let padded = signed(&claims);
+    assert!(padded.len() > 64 * 1024);
+    assert_eq!(tokens().verify(&padded, NOW_S), Err(TokenError::TooLong));
+}
+
+/// A token with any header at all, signed with the right key over whatever it says.
+fn raw(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| {
+        let token =
+            jsonwebtoken::encode(&Header::default(), value, &EncodingKey::from_secret(b"x"));
+        token.unwrap().split('.').nth(1).unwrap().to_owned()
+    };
+    let message = format!("{}.{}", part(header), part(claims));
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    format!("{message}.{signature}")
+}
+
+#[test]
+fn no_other_algorithm_is_believed_even_over_the_right_signature() {
+    let kid = key(SECRET).kid().to_owned();
+    let with_alg = |alg: &str| {
+        raw(
+            &json!({"alg": alg, "typ": "JWT", "kid": kid}),
+            &good_claims(),
+        )
+    };
+    assert_eq!(tokens().verify(&with_alg("HS256"), NOW_S), Ok(customer()));
+    for alg in [
+        "none", "None", "NONE", "nOnE", "RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA",
+        "HS384", "HS512", "hs256", "",
+    ] {
+        let verdict = tokens().verify(&with_alg(alg), NOW_S);
+        assert!(
+            matches!(verdict, Err(TokenError::UnknownKey | TokenError::Malformed)),
+            "{alg}: {verdict:?}"
+        );
+        let mut parts: Vec<String> = with_alg(alg).split('.').map(str::to_owned).collect();
+        parts[2].clear();
+        assert!(
+            tokens().verify(&parts.join("."), NOW_S).is_err(),
+            "{alg} without a signature"
+        );
+    }
+}
+
+#[test]
+fn keys_that_a_token_brings_along_are_not_looked_at() {
+    let kid = key(SECRET).kid().to_owned();
+    let foreign = UserKey::new(OTHER_SECRET).unwrap();
+    let jwk =
+        json!({"kty": "oct", "k": "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA", "alg": "HS256"});
+    for (name, value) in [
+        ("jku", json!("https://127.0.0.1:1/keys.json")),
+        ("jwk", jwk),
+        ("x5u", json!("https://127.0.0.1:1/cert.pem")),
+        ("x5c", json!(["MIIB"])),
+    ] {
+        let mut header = json!({"alg": "HS256", "typ": "JWT", "kid": kid});
+        header[name] = value.clone();
+        // Signed with the foreign key that the header names: the known key decides, so it does not fit.
+        let good = raw(&header, &good_claims());
+        let (message, _) = good.rsplit_once('.').unwrap();
+        let theirs = EncodingKey::from_secret(foreign.secret.expose_secret().as_bytes());
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &theirs, Algorithm::HS256).unwrap();
+        let forged = tokens().verify(&format!("{message}.{signature}"), NOW_S);
+        assert!(
+            matches!(
+                forged,
+                Err(TokenError::BadSignature | TokenError::Malformed)
+            ),
+            "{name}: {forged:?}"
+        );
+        header["kid"] = json!(foreign.kid());
+        let unknown = tokens().verify(&raw(&header, &good_claims()), NOW_S);
+        assert!(
+            matches!(unknown, Err(TokenError::UnknownKey | TokenError::Malformed)),
+            "{name}: {unknown:?}"
+        );
+    }
+}
+
+#[test]
+fn numbers_that_are_no_times_are_refused() {
+    for (claim, values) in [
+        (
+            "exp",
+            [
+                "1e18",
+                "1e308",
+                "18446744073709551615",
+                "18446744073709551616",
+                "-1",
+                "1.5e9",
+                "null",
+                "\"1800000900\"",
+                "[1800000900]",
+            ],
+        ),
+        (
+            "iat",
+            [
+                "1e18",
+                "-1",
+                "0",
+                "18446744073709551615",
+                "null",
+                "true",
+                "{}",
+                "[]",
+                "\"now\"",
+            ],
+        ),
+        (
+            "nbf",
+            [
+                "1e18",
+                "-1e18",
+                "-1",
+                "18446744073709551615",
+                "null",
+                "true",
+                "{}",
+                "[]",
+                "\"now\"",
+            ],
+        ),
+    ] {
+        for value in values {
+            let number: Value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+            let verdict = verdict(&with(claim, number));
+            assert!(verdict.is_err(), "{claim} {value}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn every_claim_of_a_wrong_type_is_refused() {
+    for claim in ["iss", "aud", "sub"] {
+        for value in [
+            json!(null),
+            json!(7),
+            json!(true),
+            json!([]),
+            json!({}),
+            json!(""),
+        ] {
+            let verdict = verdict(&with(claim, value.clone()));
+            assert!(verdict.is_err(), "{claim} {value}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_between_services_opens_nothing_for_users() {
+    // In everything like a service's token, signed with the users' key.
+    let mut claims = json!({
+        "iss": "orders", "aud": "inventory", "sub": "spiffe://shopapi/svc/orders",
+        "iat": NOW_S, "nbf": NOW_S, "exp": NOW_S + 60,
+    });
+    assert_eq!(verdict(&claims), Err(TokenError::WrongIssuer));
+    claims["iss"] = json!(ISSUER);
+    assert_eq!(verdict(&claims), Err(TokenError::WrongAudience));
+    let eddsa = raw(
+        &json!({"alg": "EdDSA", "typ": "JWT", "kid": key(SECRET).kid()}),
+        &claims,
+    );
+    assert_eq!(tokens().verify(&eddsa, NOW_S), Err(TokenError::UnknownKey));
+}
+
+#[tokio::test]
+async fn keys_in_files_are_replaced_without_a_restart_and_a_bad_one_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let (current, previous) = (dir.path().join("current"), dir.path().join("previous"));
+    std::fs::write(&current, format!("{SECRET}\n")).unwrap();
+    std::fs::write(&previous, "").unwrap();
+    let keys = UserKeys::load(
+        UserSecret::File(current.clone()),
+        Some(UserSecret::File(previous.clone())),
+    )
+    .unwrap();
+    let watching = tokio::spawn(keys.clone().watch());
+    let live = UserTokens::new(keys.clone(), Duration::from_secs(60));
+    let old = live.issue(customer(), NOW_S).unwrap().token;
+    let until = async |kid: &str| {
+        let replaced = async {
+            while keys.now().signing_kid != kid {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), replaced)
+            .await
+            .expect("not replaced");
+    };
+
+    // First the retiring key, so that no look at the files sees the new one without the old one.
+    std::fs::write(&previous, SECRET).unwrap();
+    std::fs::write(&current, OTHER_SECRET).unwrap();
+    until(key(OTHER_SECRET).kid()).await;
+    assert_eq!(live.verify(&old, NOW_S), Ok(customer()));
+    let fresh = live.issue(customer(), NOW_S).unwrap().token;
+    assert_eq!(rotated().verify(&fresh, NOW_S), Ok(customer()));
+
+    // A current key that is too short replaces nothing, whatever else changed.
+    std::fs::write(&current, "short").unwrap();
+    std::fs::write(&previous, "").unwrap();
+    assert_eq!(live.verify(&fresh, NOW_S), Ok(customer()));
+    std::fs::write(&current, OTHER_SECRET).unwrap();
+    let gone = async {
+        while live.verify(&old, NOW_S).is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone)
+        .await
+        .expect("still believed");
+    assert_eq!(live.verify(&old, NOW_S), Err(TokenError::UnknownKey));
+    watching.abort();
 }
 
 proptest! {

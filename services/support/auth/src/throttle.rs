@@ -1,0 +1,311 @@
+//! Who failed too often has to wait. In the memory of this process: each replica of the gateway counts for itself, so that N replicas
+//! let through N times as much, and a restart forgets. That is enough against guessing, and needs no write for each wrong password.
+//!
+//! A bucket holds `burst` attempts and gets one back every `refill` (GCRA: one instant per bucket says when it is full again). An attempt is
+//! paid before it is checked and given back when it succeeds, so that many at once cannot slip through together.
+//!
+//! Memory is bounded: full buckets are forgotten, and past [`BUCKETS_MAX`] another one goes. Somebody with that many addresses is not
+//! slowed down by counting addresses anyway; the count per account is in a table of its own.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::email::Email;
+
+/// Buckets in each table: at about 50 bytes each a few MiB.
+const BUCKETS_MAX: usize = 65_536;
+
+/// How much is let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Failures at once.
+    pub burst: u32,
+    /// Then one more each time this has passed.
+    pub refill: Duration,
+}
+
+/// Wrong passwords for one account: a person who tries all their usual ones, then one more each half minute, which is 2,900 guesses a day
+/// against one in millions. Whoever fails on purpose can keep somebody else out for as long as they go on, from addresses that are not
+/// yet throttled themselves; the tokens that person has go on working.
+pub const PER_ACCOUNT: Rate = Rate {
+    burst: 10,
+    refill: Duration::from_secs(30),
+};
+/// Failures from one address: an office behind one address, or one guess at many accounts.
+pub const PER_ADDRESS: Rate = Rate {
+    burst: 50,
+    refill: Duration::from_secs(5),
+};
+
+/// Come back after this long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany {
+    /// When the next attempt is let through.
+    pub retry_after: Duration,
+}
+
+/// The attempts of accounts and of addresses.
+#[derive(Debug)]
+pub struct Throttle {
+    accounts: Buckets<[u8; 16]>,
+    addresses: Buckets<IpAddr>,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::new(PER_ACCOUNT, PER_ADDRESS)
+    }
+}
+
+/// An attempt that was paid.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "an attempt that succeeded is given back"]
+pub struct Attempt {
+    account: Option<[u8; 16]>,
+    address: IpAddr,
+}
+
+impl Throttle {
+    /// With these rates.
+    #[must_use]
+    pub fn new(per_account: Rate, per_address: Rate) -> Self {
+        Self {
+            accounts: Buckets::new(per_account),
+            addresses: Buckets::new(per_address),
+        }
+    }
+
+    /// Pays for an attempt on `account`, where one is named, from `address`.
+    ///
+    /// # Errors
+    /// [`TooMany`]; then nothing was paid: who asks again too early does not wait longer.
+    pub fn enter(
+        &self,
+        account: Option<&Email>,
+        address: IpAddr,
+        now: Instant,
+    ) -> Result<Attempt, TooMany> {
+        let attempt = Attempt {
+            account: account.map(account_key),
+            address: address_key(address),
+        };
+        self.addresses.pay(attempt.address, now)?;
+        if let Some(account) = attempt.account
+            && let Err(too_many) = self.accounts.pay(account, now)
+        {
+            self.addresses.give_back(attempt.address, now);
+            return Err(too_many);
+        }
+        Ok(attempt)
+    }
+
+    /// The attempt was no failure.
+    pub fn forgive(&self, attempt: Attempt, now: Instant) {
+        self.addresses.give_back(attempt.address, now);
+        if let Some(account) = attempt.account {
+            self.accounts.give_back(account, now);
+        }
+    }
+}
+
+/// Of fixed size, and no list of e-mails in memory.
+fn account_key(email: &Email) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(email.as_str().as_bytes()).into();
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest[..16]);
+    key
+}
+
+/// An IPv6 customer has a whole /64; an IPv4 one may come in IPv6 clothes.
+fn address_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[derive(Debug)]
+struct Buckets<K> {
+    rate: Rate,
+    /// When each bucket is full again; one that is full is absent or will be.
+    full_at: Mutex<HashMap<K, Instant>>,
+}
+
+impl<K: Hash + Eq + Copy> Buckets<K> {
+    fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            full_at: Mutex::default(),
+        }
+    }
+
+    fn pay(&self, key: K, now: Instant) -> Result<(), TooMany> {
+        let Rate { burst, refill } = self.rate;
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = full_at.get(&key).copied().map_or(now, |at| at.max(now));
+        let next = current + refill;
+        let allowed_until = now + refill * burst;
+        if next > allowed_until {
+            return Err(TooMany {
+                retry_after: next - allowed_until,
+            });
+        }
+        if full_at.len() >= BUCKETS_MAX && !full_at.contains_key(&key) {
+            make_room(&mut full_at, now);
+        }
+        full_at.insert(key, next);
+        Ok(())
+    }
+
+    fn give_back(&self, key: K, now: Instant) {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = full_at.get_mut(&key) {
+            match at.checked_sub(self.rate.refill) {
+                Some(earlier) if earlier > now => *at = earlier,
+                _ => {
+                    full_at.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+/// Forgets the buckets that are full again, or else any one.
+fn make_room<K: Hash + Eq + Copy>(full_at: &mut HashMap<K, Instant>, now: Instant) {
+    full_at.retain(|_, at| *at > now);
+    if full_at.len() >= BUCKETS_MAX
+        && let Some(any) = full_at.keys().next().copied()
+    {
+        full_at.remove(&any);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn throttle(per_account: u32, per_address: u32) -> Throttle {
+        let rate = |burst| Rate { burst, refill: S };
+        Throttle::new(rate(per_account), rate(per_address))
+    }
+
+    fn ann() -> Email {
+        Email::parse("ann@example.com").unwrap()
+    }
+
+    fn fails(throttle: &Throttle, account: Option<&Email>, address: IpAddr, now: Instant) -> bool {
+        throttle.enter(account, address, now).map(drop).is_ok()
+    }
+
+    #[test]
+    fn an_account_is_closed_after_its_burst_and_opens_again_one_by_one() {
+        let (throttle, now) = (throttle(3, 100), Instant::now());
+        for _ in 0..3 {
+            assert!(fails(&throttle, Some(&ann()), HOME, now));
+        }
+        let refused = throttle.enter(Some(&ann()), HOME, now).unwrap_err();
+        assert_eq!(refused.retry_after, S);
+        assert!(!fails(&throttle, Some(&ann()), HOME, now + S / 2));
+        assert!(fails(&throttle, Some(&ann()), HOME, now + S));
+        assert!(!fails(&throttle, Some(&ann()), HOME, now + S));
+    }
+
+    #[test]
+    fn other_accounts_and_addresses_do_not_wait() {
+        let (throttle, now) = (throttle(1, 100), Instant::now());
+        assert!(fails(&throttle, Some(&ann()), HOME, now));
+        assert!(!fails(
+            &throttle,
+            Some(&ann()),
+            "10.0.0.1".parse().unwrap(),
+            now
+        ));
+        let bob = Email::parse("bob@example.com").unwrap();
+        assert!(fails(&throttle, Some(&bob), HOME, now));
+    }
+
+    #[test]
+    fn an_address_is_closed_whatever_accounts_it_tries() {
+        let (throttle, now) = (throttle(100, 2), Instant::now());
+        for name in ["a@x.y", "b@x.y"] {
+            assert!(fails(
+                &throttle,
+                Some(&Email::parse(name).unwrap()),
+                HOME,
+                now
+            ));
+        }
+        assert!(!fails(&throttle, Some(&ann()), HOME, now));
+        assert!(!fails(&throttle, None, HOME, now));
+        assert!(fails(&throttle, None, "10.0.0.1".parse().unwrap(), now));
+    }
+
+    #[test]
+    fn a_success_costs_nothing_and_a_refusal_does_not_lengthen_the_wait() {
+        let (throttle, now) = (throttle(2, 2), Instant::now());
+        for _ in 0..1_000 {
+            let attempt = throttle.enter(Some(&ann()), HOME, now).unwrap();
+            throttle.forgive(attempt, now);
+        }
+        assert!(throttle.accounts.full_at.lock().unwrap().is_empty());
+        let _ = (
+            fails(&throttle, Some(&ann()), HOME, now),
+            fails(&throttle, Some(&ann()), HOME, now),
+        );
+        for _ in 0..1_000 {
+            assert_eq!(
+                throttle
+                    .enter(Some(&ann()), HOME, now)
+                    .unwrap_err()
+                    .retry_after,
+                S
+            );
+        }
+    }
+
+    #[test]
+    fn many_at_once_cannot_slip_through_before_the_first_has_failed() {
+        let (throttle, now) = (throttle(5, 100), Instant::now());
+        let let_in = (0..50)
+            .filter(|_| fails(&throttle, Some(&ann()), HOME, now))
+            .count();
+        assert_eq!(let_in, 5);
+    }
+
+    #[test]
+    fn an_ipv6_customer_is_a_whole_network_and_ipv4_in_ipv6_is_ipv4() {
+        let (throttle, now) = (throttle(9, 1), Instant::now());
+        let at = |text: &str| text.parse().unwrap();
+        assert!(fails(&throttle, None, at("2001:db8:1:2::1"), now));
+        assert!(!fails(&throttle, None, at("2001:db8:1:2:ffff::9"), now));
+        assert!(fails(&throttle, None, at("2001:db8:1:3::1"), now));
+        assert!(fails(&throttle, None, at("::ffff:10.0.0.1"), now));
+        assert!(!fails(&throttle, None, at("10.0.0.1"), now));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_full_buckets_go_first() {
+        let (throttle, now) = (throttle(9, 9), Instant::now());
+        let address = |n: u32| IpAddr::from(n.to_be_bytes());
+        for n in 0..u32::try_from(BUCKETS_MAX).unwrap() + 10 {
+            assert!(fails(&throttle, None, address(n), now));
+        }
+        assert_eq!(
+            throttle.addresses.full_at.lock().unwrap().len(),
+            BUCKETS_MAX
+        );
+        assert!(fails(&throttle, None, address(u32::MAX), now + 10 * S));
+        assert_eq!(throttle.addresses.full_at.lock().unwrap().len(), 1);
+    }
+}
