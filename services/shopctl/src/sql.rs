@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use devstack::{
-    Cluster, ClusterConfig, Durability, Progress, SUPERUSER, Secrets, StateDir, ToolOptions, Tools,
-    lease,
+    Cluster, ClusterConfig, Durability, Pki, Progress, Proxy, SUPERUSER, Secrets, StateDir,
+    ToolOptions, Tools, lease,
 };
 
 use crate::checkout::{StackArgs, root};
@@ -60,12 +60,15 @@ pub async fn run(args: &SqlArgs, ui: &Ui) -> Result<ExitCode> {
         durability: Durability::Off,
         connections_max: CONNECTIONS_MAX,
         log: state.log("postgres"),
+        pki: Pki::load_or_create(&state.pki())?,
     };
     ui.step("starting a scratch PostgreSQL");
     let mut cluster = Cluster::open(config, Secrets::load_or_create(&state.secrets())?).await?;
     cluster.start().await?;
     cluster.provision().await?;
 
+    // clorinde speaks no TLS and the server nothing else.
+    let proxy = Proxy::before_postgres(&cluster).await?;
     let mut different = Vec::new();
     for service in services(&root)? {
         ui.step(&format!("typing the queries of {service}"));
@@ -74,7 +77,7 @@ pub async fn run(args: &SqlArgs, ui: &Ui) -> Result<ExitCode> {
         clorinde(
             &root.join("services").join(&service),
             &out,
-            &cluster.url(SUPERUSER, &database),
+            &in_the_clear(&cluster, &proxy, &database),
         )
         .await?;
         let fresh = files(&out.join("src"))?;
@@ -154,6 +157,15 @@ fn migrations(dir: &Path) -> Result<Vec<PathBuf>> {
         .collect();
     files.sort();
     Ok(files.into_iter().map(|(_, path)| path).collect())
+}
+
+/// The URL of a database behind the proxy.
+fn in_the_clear(cluster: &Cluster, proxy: &Proxy, database: &str) -> String {
+    format!(
+        "postgres://{SUPERUSER}:{}@{}/{database}?sslmode=disable",
+        cluster.secrets().password(SUPERUSER),
+        proxy.addr()
+    )
 }
 
 async fn clorinde(service: &Path, out: &Path, url: &str) -> Result<()> {

@@ -28,7 +28,9 @@ async fn sql(stack: &TestStack, database: &str, statements: &str) {
 }
 
 async fn audit(stack: &TestStack) -> Verdict {
-    verdict(&Target::of_cluster(&stack.cluster)).await.unwrap()
+    verdict(&Target::of_cluster(&stack.cluster).unwrap())
+        .await
+        .unwrap()
 }
 
 /// The payment of an order, and with it the key of its charge.

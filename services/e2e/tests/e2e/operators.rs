@@ -59,7 +59,7 @@ fn is(code: ExitCode, number: u8) -> bool {
 }
 
 async fn books(world: &World) -> Verdict {
-    audit::settled_verdict(&audit::Target::of_cluster(&world.stack.cluster))
+    audit::settled_verdict(&audit::Target::of_cluster(&world.stack.cluster).unwrap())
         .await
         .unwrap()
 }

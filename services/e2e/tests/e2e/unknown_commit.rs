@@ -1,6 +1,5 @@
 //! The connection is cut between a commit and its answer, again and again: whoever wrote finds its own write, and nothing is done twice.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use devstack::{Cut, Proxy, Service};
@@ -31,10 +30,9 @@ impl Proxied {
         let own = world.service(name);
         own.stop().await;
         let cluster = &world.stack.cluster;
-        let target = SocketAddr::from(([127, 0, 0, 1], cluster.port()));
-        let proxy = Proxy::start(target).await.unwrap();
+        let proxy = Proxy::before_postgres(cluster).await.unwrap();
         let direct = cluster.url(name, &format!("{name}db"));
-        let url = direct.replace(&target.to_string(), &proxy.addr().to_string());
+        let url = direct.replace(&cluster.addr().to_string(), &proxy.addr().to_string());
         assert_ne!(url, direct, "the way leads through the proxy");
         let env = [("SHOPAPI_DATABASE_URL", url)];
         let label = format!("{name}-proxied");

@@ -197,9 +197,10 @@ impl World {
 
     /// The last word of every test: the books are right and everything has ended. Then the stack is stopped.
     pub(crate) async fn audit_and_stop(mut self) {
-        let verdict = audit::settled_verdict(&audit::Target::of_cluster(&self.stack.cluster))
-            .await
-            .unwrap();
+        let verdict =
+            audit::settled_verdict(&audit::Target::of_cluster(&self.stack.cluster).unwrap())
+                .await
+                .unwrap();
         assert!(
             verdict.is_clean() && verdict.is_settled(),
             "the books: {verdict:?}"

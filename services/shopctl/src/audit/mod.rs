@@ -179,11 +179,8 @@ fn target(args: &AuditArgs) -> Result<Target> {
     let ports = PortMap::of_stack(&state)
         .context("`shopctl dev` has never run here; start it, or name a server with --url")?;
     let secrets = Secrets::load_or_create(&state.join("secrets"))?;
-    Ok(Target::new(
-        "127.0.0.1",
-        ports.postgres,
-        secrets.password(AUDIT_ROLE),
-    ))
+    let ca = state.join("pki/ca.crt");
+    Target::on_loopback(ports.postgres, secrets.password(AUDIT_ROLE), &ca)
 }
 
 /// Reads the books until every finding is confirmed or gone.

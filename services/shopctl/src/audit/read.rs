@@ -1,69 +1,70 @@
 //! Reads the books: one read-only snapshot per database, orders in ranges so that memory stays bounded.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use devstack::{AUDIT_ROLE, Cluster};
-use tokio_postgres::{Client, Config, NoTls, Row, Transaction};
+use shopapi_postgres::{ConfigError, PgConfig};
+use tokio_postgres::{Client, Row, Transaction};
 use uuid::Uuid;
 
 use super::books::{ChargeRow, OrderCase, OrderRow, PaymentRow, ReservationRow, StockRow};
 use super::judge::Reading;
 
+/// Shown in `pg_stat_activity`.
+const APPLICATION: &str = "shopctl audit";
+/// Each read names its own.
+const ANY_DATABASE: &str = "ordersdb";
 /// Orders held in memory at once: about 100 MB at most.
 const ORDERS_PER_RANGE: i64 = 100_000;
 
 /// The server whose books are audited.
 #[derive(Debug, Clone)]
 pub struct Target {
-    config: Config,
+    config: PgConfig,
 }
 
 impl Target {
     /// The cluster of a stack, as the audit's read-only role.
-    #[must_use]
-    pub fn of_cluster(cluster: &Cluster) -> Self {
-        Self::new(
-            "127.0.0.1",
-            cluster.port(),
-            cluster.secrets().password(AUDIT_ROLE),
-        )
+    ///
+    /// # Errors
+    /// When the cluster's authority cannot be read.
+    pub fn of_cluster(cluster: &Cluster) -> Result<Self> {
+        Self::parse(&cluster.url(AUDIT_ROLE, ANY_DATABASE))
     }
 
-    /// A server by host, port and the password of the audit's role.
-    #[must_use]
-    pub fn new(host: &str, port: u16, password: &str) -> Self {
-        let mut config = Config::new();
-        config
-            .host(host)
-            .port(port)
-            .user(AUDIT_ROLE)
-            .password(password)
-            .application_name("shopctl audit")
-            .connect_timeout(std::time::Duration::from_secs(5));
-        Self { config }
+    /// A server by loopback port, the password of the audit's role and the file with the authority that vouches for it.
+    ///
+    /// # Errors
+    /// When that file cannot be read.
+    pub fn on_loopback(port: u16, password: &str, ca: &Path) -> Result<Self> {
+        let url = format!("postgres://{AUDIT_ROLE}:{password}@127.0.0.1:{port}/{ANY_DATABASE}");
+        let config = PgConfig::parse(&url, APPLICATION)?.trusting(ca)?;
+        Ok(Self { config })
     }
 
-    /// A server by URL; the database in it does not matter.
+    /// A server by URL; the database in it does not matter and may be left out.
     ///
     /// # Errors
     /// When it is no PostgreSQL URL.
     pub fn parse(url: &str) -> Result<Self> {
-        let mut config: Config = url.parse().context("not a PostgreSQL URL")?;
-        config.application_name("shopctl audit");
+        let config = match PgConfig::parse(url, APPLICATION) {
+            Err(ConfigError::Missing("database name")) => {
+                let (server, query) = url.split_once('?').unwrap_or((url, ""));
+                let server = server.trim_end_matches('/');
+                PgConfig::parse(&format!("{server}/{ANY_DATABASE}?{query}"), APPLICATION)
+            }
+            parsed => parsed,
+        };
+        let config = config.map_err(|error| anyhow!("the database URL {error}"))?;
         Ok(Self { config })
     }
 
     async fn connect(&self, database: &str) -> Result<Client> {
-        let mut config = self.config.clone();
-        config.dbname(database);
-        let (client, connection) = config
-            .connect(NoTls)
+        shopapi_postgres::connect(&self.config.database_named(database))
             .await
-            .with_context(|| format!("connecting to {database}; is the stack running?"))?;
-        // Its error reaches the client's next call.
-        tokio::spawn(connection);
-        Ok(client)
+            .with_context(|| format!("connecting to {database}; is the stack running?"))
     }
 }
 

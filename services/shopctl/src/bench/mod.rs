@@ -132,7 +132,7 @@ async fn measure(stack: &Stack, args: &BenchArgs, ui: &Ui) -> Result<bool> {
     ui.line(format!("figures: {}", args.out.display()));
     ui.line("");
     ui.busy("auditing the books of all databases");
-    let verdict = audit::settled_verdict(&audit::Target::of_cluster(&stack.cluster)).await?;
+    let verdict = audit::settled_verdict(&audit::Target::of_cluster(&stack.cluster)?).await?;
     audit::show(ui, &verdict);
     Ok(verdict.is_clean() && verdict.is_settled())
 }

@@ -185,7 +185,7 @@ async fn signal(stack: &Stack, process: &str, signal: Signal) -> Result<bool> {
 async fn report(stack: &Stack, outcome: &Outcome, kills: &[Kill], ui: &Ui) -> Result<bool> {
     ui.busy("waiting for the last orders, auditing the books of all databases");
     let settling = Instant::now();
-    let target = audit::Target::of_cluster(&stack.cluster);
+    let target = audit::Target::of_cluster(&stack.cluster)?;
     let verdict = audit::settled_within(&target, SETTLE_DEADLINE).await?;
     let settled_in = settling.elapsed();
     let books = stack.cluster.connect(AUDIT_ROLE, "ordersdb").await?;

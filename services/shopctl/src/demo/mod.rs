@@ -18,7 +18,8 @@ use crate::audit;
 use crate::catalogue::{put_on_offer, small};
 use crate::checkout::StackArgs;
 use crate::client::Api;
-use crate::dev::{private_stack, stop_requested};
+use crate::dev::{private_ports, private_stack_on, stop_requested};
+use crate::telemetry::Telemetry;
 use crate::ui::{Style, Ui, human};
 
 use scenarios::{SCENARIOS, play};
@@ -31,6 +32,12 @@ pub struct DemoArgs {
     /// Listen on a block of ports from here on instead of any free ones
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
+    /// Do not collect and show traces and metrics
+    #[arg(long)]
+    no_telemetry: bool,
+    /// Keep everything running at the end, until Ctrl-C, to look at the traces
+    #[arg(long, conflicts_with = "no_telemetry")]
+    stay: bool,
 }
 
 /// Runs the demo: exit code 0 when all four orders ended as they should and the books are right.
@@ -40,7 +47,13 @@ pub struct DemoArgs {
 pub async fn run(args: &DemoArgs, ui: &Ui) -> Result<ExitCode> {
     let started = Instant::now();
     let work = async {
-        let (stack, _ports) = private_stack(&args.stack, args.port_base, Vec::new(), ui).await?;
+        let (map, _ports) = private_ports(args.port_base)?;
+        let telemetry = Telemetry::for_stack(&map, !args.no_telemetry).await?;
+        let env = telemetry.as_ref().map(Telemetry::env).unwrap_or_default();
+        let stack = private_stack_on(map, &args.stack, env, ui).await?;
+        if let Some(telemetry) = &telemetry {
+            telemetry.watch(&stack)?;
+        }
         put_on_offer(&stack.cluster, &small()).await?;
         let up = started.elapsed();
         ui.line(ui.paint(
@@ -52,6 +65,9 @@ pub async fn run(args: &DemoArgs, ui: &Ui) -> Result<ExitCode> {
             ),
         ));
         let good = tell(&stack, ui).await;
+        if let Some(telemetry) = &telemetry {
+            look(telemetry, args.stay, ui).await?;
+        }
         stack.discard(&Silent).await;
         good
     };
@@ -78,6 +94,29 @@ pub async fn run(args: &DemoArgs, ui: &Ui) -> Result<ExitCode> {
         ui.paint(Style::Red, "✗ the demo found something wrong")
     ));
     Ok(ExitCode::FAILURE)
+}
+
+/// Says where the orders' traces are, and waits there when asked to.
+async fn look(telemetry: &Telemetry, stay: bool, ui: &Ui) -> Result<()> {
+    let page = telemetry.addresses().page;
+    ui.line("");
+    if !stay {
+        let text = "to look at the traces and at the actors: shopctl demo --stay, or make dev";
+        ui.line(ui.paint(Style::Dim, text));
+        return Ok(());
+    }
+    let names = (1..).zip(SCENARIOS);
+    for (number, scenario) in names {
+        ui.line(format!(
+            "  http://{page}/orders/{number}  {}",
+            scenario.title
+        ));
+    }
+    ui.line(format!(
+        "  http://{page}/actors    the supervision trees as they are"
+    ));
+    ui.line(ui.paint(Style::Dim, "  Ctrl-C stops everything."));
+    stop_requested().await
 }
 
 /// Plays the scenarios in order and audits the books; `true` when everything is as it should be.
@@ -114,7 +153,7 @@ async fn tell(stack: &Stack, ui: &Ui) -> Result<bool> {
     }
     ui.line("");
     ui.busy("auditing the books of all databases");
-    let verdict = audit::settled_verdict(&audit::Target::of_cluster(&stack.cluster)).await?;
+    let verdict = audit::settled_verdict(&audit::Target::of_cluster(&stack.cluster)?).await?;
     audit::show(ui, &verdict);
     for failure in &failures {
         ui.line(format!("{} {failure}", ui.paint(Style::Red, "✗")));

@@ -27,6 +27,8 @@ pub enum Signal {
     Int,
     /// SIGQUIT: PostgreSQL's immediate shutdown, recovered from at the next start.
     Quit,
+    /// SIGHUP: reads its configuration again.
+    Hup,
     /// SIGKILL: gone at once.
     Kill,
     /// SIGSTOP: frozen, as a machine that hangs.
@@ -41,6 +43,7 @@ impl Signal {
             Self::Term => rustix::process::Signal::TERM,
             Self::Int => rustix::process::Signal::INT,
             Self::Quit => rustix::process::Signal::QUIT,
+            Self::Hup => rustix::process::Signal::HUP,
             Self::Kill => rustix::process::Signal::KILL,
             Self::Stop => rustix::process::Signal::STOP,
             Self::Cont => rustix::process::Signal::CONT,
@@ -52,6 +55,7 @@ impl Signal {
             Self::Term => "TERM",
             Self::Int => "INT",
             Self::Quit => "QUIT",
+            Self::Hup => "HUP",
             Self::Kill => "KILL",
             Self::Stop => "STOP",
             Self::Cont => "CONT",

@@ -7,13 +7,15 @@
 //! ```
 //!
 //! **Invariants.** Settings come on the command line at each start, so old data works with a new port. No unix
-//! socket: its path would be too long in a deep checkout, and loopback with SCRAM serves every client.
+//! socket: its path would be too long in a deep checkout, and loopback serves every client. TLS 1.3 with SCRAM is the only way in
+//! (`datadir.rs`).
 //!
 //! **After a crash**, of it or of us, the next start replays the log and goes on; a `postmaster.pid` left behind
 //! is no obstacle.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,7 @@ use crate::child::{self, Launch, Signal};
 use crate::datadir::{DataDir, PREDECESSOR_DEADLINE};
 use crate::error::{Error, tail};
 use crate::identity;
+use crate::pki::Pki;
 use crate::ports::{ensure_free, loopback};
 use crate::roles::{self, SUPERUSER};
 use crate::secrets::Secrets;
@@ -60,6 +63,8 @@ pub struct ClusterConfig {
     pub connections_max: u32,
     /// The server's log; appended to.
     pub log: PathBuf,
+    /// The server's identity and what its clients verify it with.
+    pub pki: Pki,
 }
 
 /// A PostgreSQL server with its databases and roles.
@@ -105,6 +110,7 @@ impl Cluster {
         }
         self.data.wait_for_predecessor().await?;
         ensure_free(self.config.port, NAME, "--port-base")?;
+        self.data.take_identity(&self.config.pki)?;
         let deadline = Instant::now() + PREDECESSOR_DEADLINE;
         loop {
             let log_before = std::fs::metadata(&self.config.log).map_or(0, |meta| meta.len());
@@ -182,6 +188,7 @@ impl Cluster {
             "log_timezone=UTC".to_owned(),
             "log_line_prefix=%m [%p] %u@%d ".to_owned(),
         ];
+        settings.extend(self.data.wire_settings());
         if self.config.durability == Durability::Off {
             settings.extend(
                 [
@@ -213,7 +220,7 @@ impl Cluster {
     /// # Errors
     /// [`Error::Database`]; [`Error::SecretsMismatch`] when the passwords on disk are not those of the data.
     pub async fn provision(&self) -> Result<(), Error> {
-        roles::provision(self.host_and_port(), &self.secrets).await
+        roles::provision(self).await
     }
 
     /// Stops the server the way an administrator does, with a checkpoint; waits for its end.
@@ -291,18 +298,40 @@ impl Cluster {
         self.config.port
     }
 
-    fn host_and_port(&self) -> (&'static str, u16) {
-        ("127.0.0.1", self.config.port)
+    /// The server's identity and its authority.
+    #[must_use]
+    pub fn pki(&self) -> &Pki {
+        &self.config.pki
     }
 
-    /// A connection URL with the role's password in it.
+    /// What a power cut may cost.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.config.durability
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        loopback(self.config.port)
+    }
+
+    /// Presents the certificate that is in the set at present to new connections.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Io`].
+    pub fn reload_identity(&self) -> Result<(), Error> {
+        self.data.take_identity(&self.config.pki)?;
+        let child = self.child.as_ref().ok_or_else(|| Error::NotRunning {
+            name: NAME.to_owned(),
+        })?;
+        child::signal(child, NAME, Signal::Hup)
+    }
+
+    /// A connection URL with the role's password in it; the server is verified.
     #[must_use]
     pub fn url(&self, role: &str, database: &str) -> String {
-        let addr = loopback(self.config.port);
-        format!(
-            "postgres://{role}:{}@{addr}/{database}?sslmode=disable",
-            self.secrets.password(role)
-        )
+        roles::url(self.addr(), role, database, &self.secrets, &self.config.pki)
     }
 
     /// Opens a connection as a role.
@@ -314,7 +343,7 @@ impl Cluster {
         role: &str,
         database: &str,
     ) -> Result<tokio_postgres::Client, Error> {
-        roles::connect(self.host_and_port(), role, database, &self.secrets).await
+        roles::connect(self, role, database).await
     }
 }
 

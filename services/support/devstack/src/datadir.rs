@@ -1,6 +1,9 @@
-//! PostgreSQL's data directory: made by `initdb`, owned by the account the server runs as, checked before a start.
+//! PostgreSQL's files: the data directory, made by `initdb` and checked before a start, and the files that say who may connect how. All
+//! owned by the account the server runs as.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -9,11 +12,18 @@ use crate::child::{self, Launch, Signal};
 use crate::cluster::Durability;
 use crate::error::Error;
 use crate::identity::{Identity, give};
+use crate::pki::Pki;
 use crate::roles::SUPERUSER;
 use crate::state::make_dir;
 
 /// How long a predecessor's processes may take to notice that their postmaster is gone.
 pub(crate) const PREDECESSOR_DEADLINE: Duration = Duration::from_secs(15);
+/// Who may connect: anybody with a password, over TLS. A connection in the clear meets no line and is refused.
+const HBA: &str = "\
+# TYPE   DATABASE  USER  ADDRESS        METHOD
+hostssl  all       all   127.0.0.1/32   scram-sha-256
+hostssl  all       all   ::1/128        scram-sha-256
+";
 /// How often a start looks whether the predecessor is gone.
 const POLL: Duration = Duration::from_millis(15);
 
@@ -35,6 +45,47 @@ impl DataDir {
 
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.join("data")
+    }
+
+    fn wire(&self) -> PathBuf {
+        self.dir.join("wire")
+    }
+
+    /// Copies the identity to where the server's account can read it, and nobody else: PostgreSQL refuses a key that others may read.
+    pub(crate) fn take_identity(&self, pki: &Pki) -> Result<(), Error> {
+        let to = self.wire();
+        make_dir(&to, 0o700)?;
+        give(&to, self.identity)?;
+        let from = pki.dir_of("postgres");
+        for name in ["tls.key", "tls.crt"] {
+            let text = std::fs::read(from.join(name))
+                .map_err(Error::io(format!("reading {}", from.join(name).display())))?;
+            self.write(&to.join(name), &text)?;
+        }
+        self.write(&to.join("pg_hba.conf"), HBA.as_bytes())
+    }
+
+    fn write(&self, file: &Path, content: &[u8]) -> Result<(), Error> {
+        let doing = || format!("writing {}", file.display());
+        let fresh = file.with_extension("new");
+        std::fs::write(&fresh, "").map_err(Error::io(doing()))?;
+        std::fs::set_permissions(&fresh, Permissions::from_mode(0o600))
+            .map_err(Error::io(doing()))?;
+        std::fs::write(&fresh, content).map_err(Error::io(doing()))?;
+        give(&fresh, self.identity)?;
+        std::fs::rename(&fresh, file).map_err(Error::io(doing()))
+    }
+
+    /// TLS 1.3 and nothing else, and who may connect.
+    pub(crate) fn wire_settings(&self) -> [String; 5] {
+        let file = |name| self.wire().join(name).display().to_string();
+        [
+            "ssl=on".to_owned(),
+            "ssl_min_protocol_version=TLSv1.3".to_owned(),
+            format!("ssl_cert_file={}", file("tls.crt")),
+            format!("ssl_key_file={}", file("tls.key")),
+            format!("hba_file={}", file("pg_hba.conf")),
+        ]
     }
 
     /// Makes it when it is not there; refuses another major version's.

@@ -8,21 +8,25 @@
 //!                   └─── cut: one request passes, its answer is withheld, both ends are reset
 //! ```
 //!
-//! The cut is how a commit becomes *unknown*: the server has done the work and answered, and nobody learned it. The proxy knows no
-//! protocol; a [`Cut`] names bytes of the request and bytes that end its answer.
+//! The cut is how a commit becomes *unknown*: the server has done the work and answered, and nobody learned it. A [`Cut`] names bytes of
+//! the request and bytes that end its answer. PostgreSQL's bytes are encrypted: a proxy started with
+//! [`Proxy::before_postgres`] stands in the middle with the server's own certificate (`proxy/wire.rs`); all else passes as it is.
 //!
 //! **Invariants.** A byte of a withheld answer never reaches the client. Dropping the proxy resets what runs through it.
+
+mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+use self::wire::{Middle, Wire};
+use crate::cluster::Cluster;
 use crate::error::Error;
 
 /// One read: a batch of a few hundred rows comes in one or two.
@@ -61,6 +65,7 @@ enum Mode {
 
 struct Shared {
     target: SocketAddr,
+    middle: Option<Middle>,
     mode: watch::Sender<Mode>,
     armed: Mutex<Option<Cut>>,
     cuts: watch::Sender<u64>,
@@ -79,6 +84,20 @@ impl Proxy {
     /// # Errors
     /// [`Error::Io`] when no port can be had.
     pub async fn start(target: SocketAddr) -> Result<Self, Error> {
+        Self::listen(target, None).await
+    }
+
+    /// Listens on a free port and stands between a PostgreSQL server and its clients, so that a [`Cut`] can read what they say. Also
+    /// lets in tools that speak no TLS.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); [`Error::Step`] when the server's certificate cannot be used.
+    pub async fn before_postgres(cluster: &Cluster) -> Result<Self, Error> {
+        let middle = Middle::of_postgres(cluster.pki())?;
+        Self::listen(cluster.addr(), Some(middle)).await
+    }
+
+    async fn listen(target: SocketAddr, middle: Option<Middle>) -> Result<Self, Error> {
         let doing = "listening for a proxy";
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -86,6 +105,7 @@ impl Proxy {
         let addr = listener.local_addr().map_err(Error::io(doing))?;
         let shared = Arc::new(Shared {
             target,
+            middle,
             mode: watch::Sender::new(Mode::Forward),
             armed: Mutex::new(None),
             cuts: watch::Sender::new(0),
@@ -192,23 +212,30 @@ enum End {
     Reset,
 }
 
-async fn link(mut client: TcpStream, shared: Arc<Shared>) {
+async fn link(client: TcpStream, shared: Arc<Shared>) {
     let mut mode = shared.mode.subscribe();
     if *mode.borrow() == Mode::Refuse {
         let _ = client.set_zero_linger();
         return;
     }
-    let Ok(mut server) = TcpStream::connect(shared.target).await else {
+    let Ok(server) = TcpStream::connect(shared.target).await else {
         let _ = client.set_zero_linger();
         return;
     };
     // A held-back small packet would be measured as the server's latency.
     let _ = client.set_nodelay(true).and(server.set_nodelay(true));
+    let secured = tokio::select! {
+        secured = secure(client, server, &shared) => secured,
+        _ = mode.wait_for(|mode| *mode == Mode::Refuse) => None,
+    };
+    let Some((mut client, mut server, said)) = secured else {
+        return;
+    };
     let lost = LostAnswer::default();
     let end = {
-        let (client_reads, client_writes) = client.split();
-        let (server_reads, server_writes) = server.split();
-        let requests = pump_requests(client_reads, server_writes, &shared, &lost);
+        let (client_reads, client_writes) = split(&mut client);
+        let (server_reads, server_writes) = split(&mut server);
+        let requests = pump_requests(said, client_reads, server_writes, &shared, &lost);
         let answers = pump_answers(server_reads, client_writes, &shared, &lost);
         tokio::select! {
             ended = async { tokio::try_join!(requests, answers) } => ended.map_or(End::Reset, |_| End::Closed),
@@ -216,7 +243,27 @@ async fn link(mut client: TcpStream, shared: Arc<Shared>) {
         }
     };
     if end == End::Reset {
-        let _ = client.set_zero_linger().and(server.set_zero_linger());
+        client.reset_on_close();
+        server.reset_on_close();
+    }
+}
+
+/// Both ends ready to be read. What goes wrong here looks like a broken connection to both.
+async fn secure(
+    client: TcpStream,
+    server: TcpStream,
+    shared: &Shared,
+) -> Option<(Wire, Wire, Vec<u8>)> {
+    let Some(middle) = &shared.middle else {
+        return Some((Wire::Plain(client), Wire::Plain(server), Vec::new()));
+    };
+    thaw(shared).await;
+    match middle.secure(client, server).await {
+        Ok(secured) => Some(secured),
+        Err(error) => {
+            tracing::debug!(%error, "a connection through the proxy was not made");
+            None
+        }
     }
 }
 
@@ -237,11 +284,13 @@ impl From<std::io::Error> for Broken {
 }
 
 async fn pump_requests(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
+    said: Vec<u8>,
+    mut from: ReadHalf<&mut Wire>,
+    mut to: WriteHalf<&mut Wire>,
     shared: &Shared,
     lost: &LostAnswer,
 ) -> Result<(), Broken> {
+    to.write_all(&said).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     // The end of what went before: bytes looked for may come in two reads.
     let mut seen = Vec::new();
@@ -260,12 +309,13 @@ async fn pump_requests(
         keep_last(&mut seen, shared.request_bytes());
         thaw(shared).await;
         to.write_all(bytes).await?;
+        to.flush().await?;
     }
 }
 
 async fn pump_answers(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
+    mut from: ReadHalf<&mut Wire>,
+    mut to: WriteHalf<&mut Wire>,
     shared: &Shared,
     lost: &LostAnswer,
 ) -> Result<(), Broken> {
@@ -292,6 +342,7 @@ async fn pump_answers(
         }
         thaw(shared).await;
         to.write_all(bytes).await?;
+        to.flush().await?;
     }
 }
 

@@ -1,9 +1,16 @@
 //! The databases and who may use them: one owner per database, who migrates; one role per service, which may do
 //! what the migrations grant it; one role that only reads, for the audit.
 
-use tokio_postgres::{Client, NoTls};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
 
+use shopapi_postgres::PgConfig;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use crate::cluster::Cluster;
 use crate::error::Error;
+use crate::pki::Pki;
 use crate::secrets::Secrets;
 
 /// The bootstrap superuser of the private cluster. No service knows it.
@@ -72,8 +79,9 @@ const AUDIT_LIMITS: Limits = Limits {
 };
 
 /// Creates the databases and roles that are missing. Safe to repeat.
-pub(crate) async fn provision(host_and_port: (&str, u16), secrets: &Secrets) -> Result<(), Error> {
-    let client = connect(host_and_port, SUPERUSER, "postgres", secrets).await?;
+pub(crate) async fn provision(cluster: &Cluster) -> Result<(), Error> {
+    let secrets = cluster.secrets();
+    let client = connect(cluster, SUPERUSER, "postgres").await?;
     provision_with(&client, &DATABASES, &|role| {
         secrets.password(role).to_owned()
     })
@@ -159,33 +167,47 @@ fn role_settings(role: &str, password: &str, limits: &Limits) -> String {
     )
 }
 
-pub(crate) async fn connect(
-    (host, port): (&str, u16),
+/// A connection URL: libpq and everything else reads it alike.
+pub(crate) fn url(
+    addr: SocketAddr,
     role: &str,
     database: &str,
     secrets: &Secrets,
+    pki: &Pki,
+) -> String {
+    format!(
+        "postgres://{role}:{}@{addr}/{database}?sslmode=verify-full&sslrootcert={}",
+        secrets.password(role),
+        percent_encoded(&pki.ca_file().to_string_lossy())
+    )
+}
+
+/// A path as a part of a URL.
+fn percent_encoded(path: &str) -> String {
+    path.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}
+
+pub(crate) async fn connect(
+    cluster: &Cluster,
+    role: &str,
+    database: &str,
 ) -> Result<Client, Error> {
-    let mut config = tokio_postgres::Config::new();
-    config
-        .host(host)
-        .port(port)
-        .user(role)
-        .dbname(database)
-        .password(secrets.password(role))
-        .connect_timeout(std::time::Duration::from_secs(5));
-    let (client, connection) = config.connect(NoTls).await.map_err(|error| {
-        if error.code() == Some(&tokio_postgres::error::SqlState::INVALID_PASSWORD) {
+    let config = PgConfig::parse(&cluster.url(role, database), "devstack")
+        .map_err(|error| Error::Step(format!("the database URL {error}")))?;
+    shopapi_postgres::connect(&config).await.map_err(|error| {
+        if error.code() == Some(&SqlState::INVALID_PASSWORD) {
             Error::SecretsMismatch {
-                file: secrets.file().to_owned(),
+                file: cluster.secrets().file().to_owned(),
             }
         } else {
             Error::database(format!("connecting to {database} as {role}"))(error)
         }
-    })?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection ended");
-        }
-    });
-    Ok(client)
+    })
 }

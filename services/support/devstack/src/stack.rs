@@ -18,6 +18,7 @@ use crate::cluster::{Cluster, ClusterConfig, Durability};
 use crate::environment::{migrate_env, service_env};
 use crate::error::Error;
 use crate::nats::Nats;
+use crate::pki::Pki;
 use crate::portmap::{PORTS_FILE, PortMap, service_of};
 use crate::ports::{ensure_free, loopback};
 use crate::progress::Progress;
@@ -60,6 +61,7 @@ pub struct Stack {
     /// PostgreSQL, to be stopped and started by fault tests.
     pub cluster: Cluster,
     options: StackOptions,
+    pki: Pki,
     state: StateDir,
 }
 
@@ -93,6 +95,7 @@ impl Stack {
             ensure_free(port, &purpose, "--port-base")?;
         }
         let secrets = Secrets::load_or_create(&state.secrets())?;
+        let pki = Pki::load_or_create(&state.pki())?;
         std::fs::write(state.path().join(PORTS_FILE), options.ports.to_text())
             .map_err(Error::io("writing down the ports"))?;
         progress.step("starting PostgreSQL");
@@ -103,6 +106,7 @@ impl Stack {
             durability: options.durability,
             connections_max: CONNECTIONS_MAX,
             log: state.log("postgres"),
+            pki: pki.clone(),
         };
         let mut cluster = Cluster::open(config, secrets).await?;
         cluster.start().await?;
@@ -121,6 +125,7 @@ impl Stack {
             nats,
             cluster,
             options,
+            pki,
             state,
         })
     }
@@ -262,6 +267,12 @@ impl Stack {
             healed.push("NATS");
         }
         Ok(healed)
+    }
+
+    /// The keys and certificates of everybody.
+    #[must_use]
+    pub fn pki(&self) -> &Pki {
+        &self.pki
     }
 
     /// Where everything listens.

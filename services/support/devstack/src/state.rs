@@ -5,7 +5,7 @@
 //! ├── venv/                  PostgreSQL and NATS (tools.rs)
 //! ├── stack/                 a StateDir: what `shopctl dev` runs on
 //! │   ├── lock  secrets
-//! │   └── postgres/ nats/ log/
+//! │   └── pki/ postgres/ nats/ log/
 //! ├── run-<random>/          a StateDir that goes with its process (demo, bench)
 //! └── test/                  the golden cluster and the copies that tests run on
 //! ```
@@ -116,6 +116,12 @@ impl StateDir {
     #[must_use]
     pub fn log(&self, name: &str) -> PathBuf {
         self.path.join("log").join(format!("{name}.log"))
+    }
+
+    /// Keys and certificates.
+    #[must_use]
+    pub fn pki(&self) -> PathBuf {
+        self.path.join("pki")
     }
 
     /// The file with the passwords.

@@ -21,6 +21,7 @@ use crate::blocking::blocking;
 use crate::cluster::{Cluster, ClusterConfig, Durability};
 use crate::error::Error;
 use crate::nats::Nats;
+use crate::pki::Pki;
 use crate::ports::{PortLease, lease};
 use crate::progress::Silent;
 use crate::roles::DatabaseSpec;
@@ -120,6 +121,12 @@ impl TestStack {
         self.cluster.url(service, &format!("{service}db"))
     }
 
+    /// The keys and certificates of everybody.
+    #[must_use]
+    pub fn pki(&self) -> &Pki {
+        self.cluster.pki()
+    }
+
     /// Where the servers' logs are.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -154,6 +161,7 @@ async fn open(tools: &Tools, state: &StateDir, port: u16) -> Result<Cluster, Err
         durability: Durability::Off,
         connections_max: CONNECTIONS_MAX,
         log: state.log("postgres"),
+        pki: Pki::load_or_create(&state.pki())?,
     };
     Cluster::open(config, Secrets::load_or_create(&state.secrets())?).await
 }

@@ -11,19 +11,21 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use devstack::{
-    AUDIT_ROLE, Cluster, ClusterConfig, DatabaseSpec, Durability, Error, Migrate, Nats, PortLease,
-    Secrets, Signal, Silent, StateDir, TestStack, ToolOptions, Tools, lease, workspace_root,
+    AUDIT_ROLE, Cluster, ClusterConfig, DatabaseSpec, Durability, Error, Migrate, Nats, Pki,
+    PortLease, Secrets, Signal, Silent, StateDir, TestStack, ToolOptions, Tools, lease,
+    workspace_root,
 };
+use shopapi_postgres::PgConfig;
 
 /// One table per database, readable as the real migrations make theirs.
 struct OneTable;
 
 impl Migrate for OneTable {
     async fn migrate(&self, database: &DatabaseSpec, url: &str) -> Result<(), String> {
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        let config = PgConfig::parse(url, "servers-test").map_err(|error| error.to_string())?;
+        let client = shopapi_postgres::connect(&config)
             .await
             .map_err(|error| error.to_string())?;
-        tokio::spawn(connection);
         let runtime = database.runtime;
         client
             .batch_execute(&format!(
@@ -58,6 +60,7 @@ async fn empty_cluster(state: &StateDir, tools: &Tools, port: &PortLease) -> Clu
         durability: Durability::Off,
         connections_max: 20,
         log: state.log("postgres"),
+        pki: Pki::load_or_create(&state.pki()).unwrap(),
     };
     Cluster::open(config, Secrets::load_or_create(&state.secrets()).unwrap())
         .await

@@ -1,10 +1,12 @@
 //! Where a database is and who we are there, parsed once at start-up from a URL.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use shopapi_tls::TrustedRoots;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -26,6 +28,17 @@ pub struct PgConfig {
     base: Config,
     password: Option<SecretString>,
     shown: String,
+    transport: Transport,
+    durable_only: bool,
+}
+
+/// How bytes reach the server.
+#[derive(Clone, Debug)]
+pub(crate) enum Transport {
+    /// In the clear: asked for with `sslmode=disable`.
+    Plaintext,
+    /// TLS 1.3, the server's name and chain verified. Without roots no connection can be made.
+    Tls(Option<TrustedRoots>),
 }
 
 /// Why a database URL was refused. The text says what to change and never repeats the URL, which holds a password.
@@ -40,32 +53,35 @@ pub enum ConfigError {
     /// A part that we insist on is missing.
     #[error("has no {0}: use postgres://user:password@host:5432/database")]
     Missing(&'static str),
-    /// Credentials and data would cross a network in the clear without anybody having said so.
+    /// A mode that PostgreSQL does not know, or one that may end in plaintext.
     #[error(
-        "names the host `{0}`, which is not this machine: add ?sslmode=disable to accept a plaintext connection on a private network"
+        "has sslmode={0}: leave it out for a verified TLS connection, or say sslmode=disable for plaintext"
     )]
-    PlaintextNotAccepted(String),
-    /// Encryption was asked for and cannot be given.
-    #[error(
-        "asks for sslmode=require, but this build has no TLS for PostgreSQL: use sslmode=disable on a private network"
-    )]
-    TlsUnavailable,
+    UnknownSslMode(String),
+    /// The certificates to verify the server with cannot be used.
+    #[error("cannot verify the server: {0}")]
+    Ca(String),
 }
 
 impl PgConfig {
-    /// Parses `postgres://user:password@host[:port]/database[?sslmode=disable]`.
+    /// Parses `postgres://user:password@host[:port]/database[?sslmode=…&sslrootcert=…]`.
+    ///
+    /// Connections are TLS with the server's name and chain verified, whatever of `prefer`, `require`, `verify-ca` or `verify-full` the URL
+    /// says; `sslmode=disable` means plaintext. `sslrootcert` names the CA file; see [`trusting`](Self::trusting) for another way.
     ///
     /// `application` is shown in `pg_stat_activity`, so that an operator sees which part holds a connection.
     ///
     /// # Errors
-    /// [`ConfigError`] names the part to change. The default `sslmode=prefer` silently falls back to plaintext, so a host that is not
-    /// loopback needs an explicit `sslmode`.
+    /// [`ConfigError`] names the part to change.
     pub fn parse(url: &str, application: &str) -> Result<Self, ConfigError> {
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(ConfigError::NotAUrl);
         }
+        let (url, sslmode) = take_parameter(url, "sslmode");
+        let (url, sslrootcert) = take_parameter(&url, "sslrootcert");
+        let transport = transport(sslmode.as_deref(), sslrootcert.as_deref())?;
         let parsed =
-            Config::from_str(url).map_err(|error| ConfigError::Invalid(root_cause(&error)))?;
+            Config::from_str(&url).map_err(|error| ConfigError::Invalid(root_cause(&error)))?;
         let user = parsed.get_user().ok_or(ConfigError::Missing("user"))?;
         let database = parsed
             .get_dbname()
@@ -73,7 +89,6 @@ impl PgConfig {
         if parsed.get_hosts().is_empty() {
             return Err(ConfigError::Missing("host"));
         }
-        check_transport(&parsed, explicit_sslmode(url))?;
 
         let mut base = Config::new();
         base.user(user)
@@ -92,13 +107,16 @@ impl PgConfig {
         if let Some(options) = parsed.get_options() {
             base.options(options);
         }
-        base.ssl_mode(SslMode::Disable)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .keepalives(true)
-            .keepalives_idle(KEEPALIVE_IDLE)
-            .keepalives_interval(KEEPALIVE_INTERVAL)
-            .keepalives_retries(KEEPALIVE_RETRIES)
-            .tcp_user_timeout(UNACKNOWLEDGED_MAX);
+        base.ssl_mode(match transport {
+            Transport::Plaintext => SslMode::Disable,
+            Transport::Tls(_) => SslMode::Require,
+        })
+        .connect_timeout(CONNECT_TIMEOUT)
+        .keepalives(true)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_RETRIES)
+        .tcp_user_timeout(UNACKNOWLEDGED_MAX);
         let password = parsed
             .get_password()
             .map(|bytes| SecretString::from(String::from_utf8_lossy(bytes).into_owned()));
@@ -107,7 +125,41 @@ impl PgConfig {
             base,
             password,
             shown,
+            transport,
+            durable_only: false,
         })
+    }
+
+    /// Verifies the server with the CAs of this file, unless the URL named another or asked for plaintext.
+    ///
+    /// # Errors
+    /// [`ConfigError::Ca`] when the file cannot be used.
+    pub fn trusting(mut self, ca: &Path) -> Result<Self, ConfigError> {
+        if let Transport::Tls(roots @ None) = &mut self.transport {
+            *roots = Some(load(ca.to_owned())?);
+        }
+        Ok(self)
+    }
+
+    /// Refuses every connection to a server that may forget what it has acknowledged (`fsync` or `synchronous_commit` off).
+    #[must_use]
+    pub fn durable_only(mut self) -> Self {
+        self.durable_only = true;
+        self
+    }
+
+    /// True when the URL asked for plaintext.
+    #[must_use]
+    pub fn is_plaintext(&self) -> bool {
+        matches!(self.transport, Transport::Plaintext)
+    }
+
+    /// The same server and role, another database.
+    #[must_use]
+    pub fn database_named(&self, database: &str) -> Self {
+        let mut copy = self.clone();
+        copy.base.dbname(database);
+        copy
     }
 
     /// The same database under another name in `pg_stat_activity`: one name per part of a service.
@@ -122,6 +174,14 @@ impl PgConfig {
     #[must_use]
     pub fn database(&self) -> &str {
         self.base.get_dbname().unwrap_or_default()
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(crate) fn is_durable_only(&self) -> bool {
+        self.durable_only
     }
 
     /// The driver's own configuration, password included: for the connector only.
@@ -146,34 +206,70 @@ impl fmt::Debug for PgConfig {
     }
 }
 
-/// True when the URL itself names an `sslmode`; the driver cannot tell its default from a wish.
-fn explicit_sslmode(url: &str) -> bool {
-    url.split_once('?')
-        .is_some_and(|(_, query)| query.split('&').any(|pair| pair.starts_with("sslmode=")))
+fn transport(sslmode: Option<&str>, ca: Option<&str>) -> Result<Transport, ConfigError> {
+    match sslmode {
+        Some("disable") => Ok(Transport::Plaintext),
+        // The driver's `prefer` falls back to plaintext without a word: whoever does not ask for plaintext gets TLS.
+        None | Some("prefer" | "require" | "verify-ca" | "verify-full") => {
+            Ok(Transport::Tls(match ca {
+                Some(file) => Some(load(PathBuf::from(file))?),
+                None => None,
+            }))
+        }
+        Some(other) => Err(ConfigError::UnknownSslMode(other.to_owned())),
+    }
 }
 
-fn check_transport(parsed: &Config, explicit: bool) -> Result<(), ConfigError> {
-    match parsed.get_ssl_mode() {
-        SslMode::Disable => return Ok(()),
-        SslMode::Prefer if !explicit => {}
-        _ => return Err(ConfigError::TlsUnavailable),
-    }
-    for host in parsed.get_hosts() {
-        if let Host::Tcp(name) = host
-            && !is_loopback(name)
-        {
-            return Err(ConfigError::PlaintextNotAccepted(name.clone()));
+fn load(ca: PathBuf) -> Result<TrustedRoots, ConfigError> {
+    TrustedRoots::load(ca).map_err(|error| ConfigError::Ca(error.to_string()))
+}
+
+/// Takes one query parameter out of a URL: the driver refuses those it does not know. The last of several counts, as in libpq.
+fn take_parameter(url: &str, name: &str) -> (String, Option<String>) {
+    let Some((path, query)) = url.split_once('?') else {
+        return (url.to_owned(), None);
+    };
+    let mut taken = None;
+    let mut kept = Vec::new();
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some((key, value)) if key == name => taken = Some(percent_decoded(value)),
+            _ => kept.push(pair),
         }
     }
-    Ok(())
+    let url = if kept.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", kept.join("&"))
+    };
+    (url, taken)
 }
 
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = match (first, tail) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match escaped {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let value = char::from(digit).to_digit(16)?;
+    u8::try_from(value).ok()
 }
 
 fn shown_hosts(parsed: &Config) -> String {
@@ -243,20 +339,40 @@ mod tests {
     }
 
     #[test]
-    fn plaintext_over_a_network_needs_to_be_asked_for() {
-        let parse = |url| PgConfig::parse(url, "t");
+    fn only_an_explicit_wish_ends_in_plaintext() {
+        for mode in [
+            "",
+            "?sslmode=prefer",
+            "?sslmode=require",
+            "?sslmode=verify-ca",
+            "?sslmode=verify-full",
+        ] {
+            let config =
+                PgConfig::parse(&format!("postgres://me:pw@localhost/x{mode}"), "t").unwrap();
+            assert!(!config.is_plaintext(), "{mode}");
+            assert_eq!(config.driver().get_ssl_mode(), SslMode::Require, "{mode}");
+        }
+        let plain = PgConfig::parse(
+            "postgres://me:pw@db/x?options=-c%20a%3Db&sslmode=disable",
+            "t",
+        )
+        .unwrap();
+        assert!(plain.is_plaintext());
+        assert_eq!(plain.driver().get_ssl_mode(), SslMode::Disable);
+        assert_eq!(plain.driver().get_options(), Some("-c a=b"));
         assert_eq!(
-            parse("postgres://me:pw@db.example/x").unwrap_err(),
-            ConfigError::PlaintextNotAccepted("db.example".to_owned())
+            PgConfig::parse("postgres://me:pw@db/x?sslmode=allow", "t").unwrap_err(),
+            ConfigError::UnknownSslMode("allow".to_owned())
         );
-        assert!(parse("postgres://me:pw@db.example/x?sslmode=disable").is_ok());
-        assert_eq!(
-            parse("postgres://me:pw@localhost/x?sslmode=require").unwrap_err(),
-            ConfigError::TlsUnavailable
-        );
-        assert_eq!(
-            parse("postgres://me:pw@localhost/x?sslmode=prefer").unwrap_err(),
-            ConfigError::TlsUnavailable
+    }
+
+    #[test]
+    fn a_ca_file_that_cannot_be_used_is_named() {
+        let url = "postgres://me:pw@db/x?sslrootcert=/no%20where/ca.crt";
+        let error = PgConfig::parse(url, "t").unwrap_err().to_string();
+        assert!(
+            error.contains("/no where/ca.crt") && !error.contains("pw"),
+            "{error}"
         );
     }
 

@@ -13,6 +13,7 @@
 //! - Nothing outside [`sqlstate`] looks at a SQLSTATE.
 //! - No password and no row value reaches a log, an error text or a `Debug` output.
 //! - A connection whose state is in doubt is dropped, not reused.
+//! - Connections are TLS 1.3 to a verified server, unless the URL itself says `sslmode=disable`.
 //!
 //! Generated code (clorinde) runs on [`Client`], which keeps the prepared statements of its connection: every `bind` is prepared once
 //! per connection. Two things about that code: inside a transaction call `.prepare(&tx)` first (it hits the same cache), and give a
@@ -35,6 +36,7 @@ mod session;
 pub mod sqlstate;
 
 pub use config::{ConfigError, PgConfig};
+pub use connect::{NotDurable, check_durability, connect};
 pub use pool::ReadPool;
 pub use session::Session;
 pub use sqlstate::{Disconnected, Failure, FailureClass};
