@@ -93,6 +93,12 @@ def differences(listed, body):
         if name not in found:
             yield f"{name}: missing"
             continue
+        if metric["type"] == "histogram":
+            inside = "".join(re.findall(rf"^{name}_bucket(.*)$", body, re.M))
+            has = {float(bound) for bound in re.findall(r'le="([^"+]+)"', inside)}
+            lacking = sorted(set(listed["buckets"][metric["buckets"]]) - has)
+            if lacking:
+                yield f"{name}: has no bucket up to {', '.join(map(str, lacking))}"
         if types.get(name) not in (metric["type"], None):
             yield f"{name}: is a {types[name]}, the list says {metric['type']}"
         wanted = set().union(*(own_labels(series) for series in metric["series"])) | {"service_name"}
