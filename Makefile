@@ -26,7 +26,7 @@ test: doctor ## every test, ring by ring
 model-long: doctor ## the model check in larger configurations, about a quarter of an hour
 	cargo test --locked -p order-saga --test model larger -- --ignored --nocapture
 
-lint: doctor ## format, clippy, licences and bans, shell scripts, generated SQL
+lint: doctor ## format, clippy, licences and bans, shell scripts, generated SQL, what deploy/ says
 	scripts/lint.sh
 
 fmt: ## formats the code
