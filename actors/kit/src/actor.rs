@@ -58,6 +58,12 @@ pub trait Actor: Send + Sized + 'static {
         std::future::ready(())
     }
 
+    /// The order that a message is about, for traces.
+    fn order_of(&self, message: &Self::Msg) -> Option<i64> {
+        let _ = message;
+        None
+    }
+
     /// The message's name in traces.
     fn message_name(message: &Self::Msg) -> &'static str {
         let _ = message;

@@ -53,6 +53,11 @@ pub trait BatchEntry: Send + 'static {
 
     /// How urgent it is.
     fn lane(&self) -> Lane;
+
+    /// The order that it is about, for traces.
+    fn order_id(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// Which try of a batch this is.

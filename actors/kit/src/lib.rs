@@ -32,6 +32,7 @@ mod actor;
 mod backoff;
 pub mod batch;
 mod mailbox;
+mod metrics;
 pub mod probe;
 mod reply;
 mod timer;

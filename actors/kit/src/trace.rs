@@ -84,6 +84,27 @@ impl TraceContext {
         self.0.is_valid()
     }
 
+    /// Whether spans of this trace are kept. A trace that was not sampled has an identity and no spans.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.0.is_sampled()
+    }
+
+    /// A span under this context, and the context that goes on from it. `make` is not even called for a trace that is known not to be
+    /// sampled: then the span is none and the trace goes on as it came.
+    #[must_use]
+    pub fn child(&self, make: impl FnOnce() -> Span) -> (Span, Self) {
+        if self.is_valid() && !self.is_sampled() {
+            return (Span::none(), self.clone());
+        }
+        let span = make();
+        self.parent_of(&span);
+        let own = Self::of(&span);
+        // Without an OpenTelemetry layer the span has no identity of its own: the trace still goes on.
+        let goes_on = if own.is_valid() { own } else { self.clone() };
+        (span, goes_on)
+    }
+
     /// Makes this context the parent of `span`. Call it before the span is entered.
     pub fn parent_of(&self, span: &Span) {
         if self.is_valid() {
@@ -130,6 +151,25 @@ mod tests {
         ] {
             assert_eq!(TraceContext::from_traceparent(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_trace_that_is_not_sampled_goes_on_without_spans() {
+        let unsampled = VALUE.replace("-01", "-00");
+        let unsampled = TraceContext::from_traceparent(&unsampled).unwrap();
+        let (span, goes_on) = unsampled.child(|| unreachable!("a span was built"));
+        assert!(span.is_none());
+        assert_eq!(goes_on, unsampled);
+
+        let sampled = TraceContext::from_traceparent(VALUE).unwrap();
+        assert!(sampled.is_sampled());
+        let mut made = false;
+        let (_, goes_on) = sampled.child(|| {
+            made = true;
+            Span::none()
+        });
+        assert!(made);
+        assert_eq!(goes_on, sampled);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Only panics and errors are crashes. A lost database or broker is a state that an actor answers from, so it never counts.
 
 mod inspect;
+mod observe;
 mod render;
 mod spec;
 mod supervisor;
@@ -139,6 +140,7 @@ impl Tree {
             specs: self.children,
         });
         self.window.open(&shared);
+        observe::observe(&shared);
         let launch = Launch {
             shared: Arc::clone(&shared),
             failed,

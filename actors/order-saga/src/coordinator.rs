@@ -30,6 +30,7 @@ use tracing::{error, info_span};
 use crate::ids::Version;
 use crate::links::Links;
 use crate::messages::{Delivery, Outcome};
+use crate::metrics;
 use crate::ports::{Snapshot, StoreUnavailable};
 use crate::saga::{Call, Inputs, Next, SagaEvent, Stepped, resume, step};
 use messages::Own;
@@ -195,13 +196,15 @@ impl SagaCoordinator {
             };
         }
         let trace = self.trace_of(todo.trace.clone());
-        let span = info_span!(
-            "saga.step",
-            "order.id" = saga.order.order_id.0,
-            "saga.step" = saga.step.name(),
-            "saga.event" = todo.event.name(),
-        );
-        trace.parent_of(&span);
+        let (span, here) = trace.child(|| {
+            info_span!(
+                "saga",
+                otel.name = format_args!("saga {}", saga.step.name()),
+                order.id = saga.order.order_id.0,
+                saga.step = saga.step.name(),
+                saga.event = todo.event.name(),
+            )
+        });
         let _entered = span.enter();
         let inputs = Inputs {
             limits: &self.links.limits,
@@ -209,9 +212,7 @@ impl SagaCoordinator {
         };
         match step(saga, &todo.event, &inputs) {
             Stepped::Next(next) => {
-                let here = TraceContext::of(&span);
-                let trace = if here.is_valid() { here } else { trace };
-                self.write(next, todo, trace, ctx);
+                self.write(next, todo, here, ctx);
             }
             Stepped::Ignore(why) if why.refuses() && !todo.reloaded => self.load(Some(todo), ctx),
             Stepped::Ignore(why) => {
@@ -221,6 +222,7 @@ impl SagaCoordinator {
                 todo.answer(Outcome::Ignored(why, self.state.clone()));
             }
             Stepped::Illegal if todo.reloaded => {
+                metrics::illegal_event();
                 error!(order_id = %saga.order.order_id, step = saga.step.name(), event = todo.event.name(),
                     "the event contradicts the saga");
                 todo.answer(Outcome::Illegal(self.state.clone()));
@@ -273,6 +275,10 @@ impl Actor for SagaCoordinator {
         }
         self.settle(ctx);
         Ok(())
+    }
+
+    fn order_of(&self, _: &CoordinatorMsg) -> Option<i64> {
+        Some(self.state.saga.order.order_id.0)
     }
 
     fn message_name(message: &CoordinatorMsg) -> &'static str {

@@ -75,6 +75,8 @@ pub struct Transition {
     pub trace: TraceContext,
     /// Nobody waits for it: the end of a paid order changes nothing that a customer sees, and is found again when it is lost.
     pub lazy: bool,
+    /// When the order was accepted, where that is known: tells how long a whole order took.
+    pub accepted_at: Option<OffsetDateTime>,
 }
 
 /// An event with the id that subscribers dedupe on.
@@ -157,6 +159,7 @@ impl Transition {
             write_id,
             trace,
             lazy: false,
+            accepted_at: None,
         }
     }
 }
@@ -191,6 +194,10 @@ impl Rows {
 
 impl BatchEntry for JournalEntry {
     type Key = OrderId;
+
+    fn order_id(&self) -> Option<i64> {
+        self.key().map(|order_id| order_id.0)
+    }
 
     fn key(&self) -> Option<OrderId> {
         match self {

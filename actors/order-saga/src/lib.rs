@@ -39,6 +39,7 @@ pub mod journal;
 pub mod limits;
 mod links;
 mod messages;
+mod metrics;
 pub mod model;
 pub mod ports;
 mod registry;

@@ -30,6 +30,7 @@ use crate::coordinator::{Birth, CoordinatorMsg, SagaCoordinator};
 use crate::ids::OrderId;
 use crate::links::Links;
 use crate::messages::{Await, Create, Delivery, RegistryMsg, RegistryView};
+use crate::metrics;
 use crate::ports::{OrderMoved, Snapshot};
 use crate::saga::{Inputs, SagaEvent, accept};
 use loading::{Parcel, Refusal, refuse};
@@ -138,6 +139,7 @@ impl SagaRegistry {
             Some(active) if active.incarnation == incarnation && active.sent != received => false,
             Some(active) if active.incarnation == incarnation => {
                 self.active.remove(&order_id);
+                metrics::coordinators(self.active.len());
                 true
             }
             // Forgotten earlier; its answer was lost.
@@ -183,6 +185,7 @@ impl SagaRegistry {
                         sent: 0,
                     },
                 );
+                metrics::coordinators(self.active.len());
             }
             Err(error) => error!(%order_id, %error, "a coordinator did not start"),
         }
@@ -234,11 +237,27 @@ impl Actor for SagaRegistry {
             .is_some_and(|active| active.child == child)
         {
             self.active.remove(&order_id);
+            metrics::coordinators(self.active.len());
         }
         if let Exit::Crashed(why) = exit {
             self.on_crashed(order_id, &why, ctx);
         }
         Ok(())
+    }
+
+    fn order_of(&self, message: &RegistryMsg) -> Option<i64> {
+        match message {
+            RegistryMsg::Create(create) => Some(create.order.order_id.0),
+            RegistryMsg::Await(wish) => Some(wish.order_id.0),
+            RegistryMsg::Own(Own(
+                Inner::Retire { order_id, .. } | Inner::Replay { order_id, .. },
+            )) => Some(order_id.0),
+            RegistryMsg::Deliver(_)
+            | RegistryMsg::Resume { .. }
+            | RegistryMsg::Moved(_)
+            | RegistryMsg::Inspect { .. }
+            | RegistryMsg::Own(Own(Inner::Loaded { .. })) => None,
+        }
     }
 
     fn message_name(message: &RegistryMsg) -> &'static str {

@@ -53,6 +53,13 @@ pub struct Recorded {
 impl BatchEntry for LedgerEntry {
     type Key = PaymentId;
 
+    fn order_id(&self) -> Option<i64> {
+        match self {
+            Self::Change(recorded) => Some(recorded.change.payment.request.order_id.0),
+            Self::Published(_) => None,
+        }
+    }
+
     fn key(&self) -> Option<PaymentId> {
         match self {
             Self::Change(recorded) => Some(recorded.change.payment.id()),

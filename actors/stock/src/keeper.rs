@@ -63,6 +63,10 @@ pub struct StockEntry {
 impl BatchEntry for StockEntry {
     type Key = ReservationId;
 
+    fn order_id(&self) -> Option<i64> {
+        Some(self.command.order_id().0)
+    }
+
     fn key(&self) -> Option<ReservationId> {
         Some(self.command.reservation_id())
     }

@@ -94,7 +94,7 @@ impl<A: Actor> ractor::Actor for Shell<A> {
             permit,
             trace,
         } = envelope;
-        let (span, trace) = message_span::<A>(&running.ctx, &message, trace);
+        let (span, trace) = message_span(running, &message, trace);
         running.ctx.enter(permit, trace);
         let result = running
             .actor
@@ -143,20 +143,27 @@ impl<A: Actor> ractor::Actor for Shell<A> {
 
 /// The span of one message, and the context under which its handler's own questions run. Untraced messages have no span.
 fn message_span<A: Actor>(
-    ctx: &Ctx<A>,
+    running: &Running<A>,
     message: &A::Msg,
     trace: TraceContext,
 ) -> (Span, TraceContext) {
     if !trace.is_valid() {
         return (Span::none(), trace);
     }
-    let span = tracing::info_span!(
-        "actor",
-        otel.name = A::message_name(message),
-        actor = ctx.name()
-    );
-    trace.parent_of(&span);
-    let own = TraceContext::of(&span);
-    // Without an OpenTelemetry layer the span has no identity of its own: the trace still goes on.
-    (span, if own.is_valid() { own } else { trace })
+    trace.child(|| {
+        let name = running.ctx.name();
+        // `saga/17` is one of many: the name of its kind names the span.
+        let kind = name.split('/').next().unwrap_or(name);
+        let span = tracing::info_span!(
+            "actor",
+            otel.name = format_args!("actor {kind}"),
+            actor.name = name,
+            actor.message = A::message_name(message),
+            order.id = tracing::field::Empty,
+        );
+        if let Some(order_id) = running.actor.order_of(message) {
+            span.record("order.id", order_id);
+        }
+        span
+    })
 }

@@ -10,10 +10,12 @@ use tokio::time::Instant;
 use super::flight::{Batch, Ticket, Waiting};
 use super::queue::Queue;
 use super::{
-    BatchError, BatchLimits, BatchStore, OwnMsg, Verdict, WriteError, WriteResult, WriterMsg,
+    BatchEntry as _, BatchError, BatchLimits, BatchStore, OwnMsg, Verdict, WriteError, WriteResult,
+    WriterMsg,
 };
 use crate::actor::{Actor, ActorError, Ctx, SelfRef};
 use crate::backoff::Backoff;
+use crate::metrics::WriterMetrics;
 use crate::reply::Reply;
 use crate::timer::{Generation, Timer};
 
@@ -59,6 +61,8 @@ pub struct BatchWriter<S: BatchStore> {
     lazy: Timer,
     /// Batches in a row in which every entry was busy: the exponent of the pause.
     busy_in_a_row: u32,
+    /// Absent before the first batch.
+    metrics: Option<WriterMetrics>,
 }
 
 impl<S: BatchStore> fmt::Debug for BatchWriter<S> {
@@ -84,6 +88,7 @@ impl<S: BatchStore> BatchWriter<S> {
             pause: Timer::default(),
             lazy: Timer::default(),
             busy_in_a_row: 0,
+            metrics: None,
         }
     }
 
@@ -139,9 +144,15 @@ impl<S: BatchStore> BatchWriter<S> {
             return;
         };
         let done = TellDone(ctx.me().untraced());
+        let metrics = self
+            .metrics
+            .get_or_insert_with(|| WriterMetrics::new(ctx.name()))
+            .clone();
         self.running = Some(tokio::spawn(async move {
             let _done = done;
+            let began = Instant::now();
             let result = store.commit(&batch.entries, batch.attempt).await;
+            metrics.batch(batch.entries.len(), began.elapsed());
             Finished {
                 store,
                 batch,
@@ -327,6 +338,13 @@ impl<S: BatchStore> Actor for BatchWriter<S> {
         };
         if tokio::time::timeout(FLUSH_DEADLINE, flush).await.is_err() {
             tracing::warn!("writer stopped before everything that waited was written");
+        }
+    }
+
+    fn order_of(&self, message: &Self::Msg) -> Option<i64> {
+        match message {
+            WriterMsg::Submit { entry, .. } => entry.order_id(),
+            WriterMsg::Own(_) => None,
         }
     }
 

@@ -31,6 +31,7 @@ impl SagaCoordinator {
         let lazy = next.saga.step == SagaStep::Completed && !todo.is_awaited();
         let transition = Transition {
             lazy,
+            accepted_at: Some(self.state.created_at),
             ..Transition::from_next(&next, expected, EventId::random(), WriteId::random(), trace)
         };
         let entry = JournalEntry::Transition(Box::new(transition));
