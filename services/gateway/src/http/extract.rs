@@ -61,10 +61,10 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Shared) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
+        if !is_json(request.headers()) || is_encoded(request.headers()) {
             return Err(Problem::new(
                 Kind::UnsupportedMediaType,
-                "Send the body as JSON with `Content-Type: application/json`.",
+                "Send the body as JSON with `Content-Type: application/json`, not compressed.",
             ));
         }
         let bytes = tokio::time::timeout(
@@ -118,10 +118,22 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// `application/json`, with any parameters, or a type that ends in `+json`.
-fn is_json(headers: &HeaderMap) -> bool {
+/// A body that has to be decoded first: what it would grow to is not known, so it is not taken.
+fn is_encoded(headers: &HeaderMap) -> bool {
     headers
-        .get(header::CONTENT_TYPE)
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// `application/json`, with any parameters, or a type that ends in `+json`; said once.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let said = values.next();
+    if values.next().is_some() {
+        return false;
+    }
+    said
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .map(|essence| essence.trim().to_ascii_lowercase())

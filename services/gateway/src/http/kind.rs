@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     NotCancellable,
     /// The order is not paid.
     NotRefundable,
+    /// The body's length is not said.
+    LengthRequired,
     /// The body is larger than the limit.
     BodyTooLarge,
     /// The body is not declared as JSON.
@@ -64,7 +66,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// Every kind, for the document and its test.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::MalformedJson,
         Self::InvalidRequest,
         Self::Unauthenticated,
@@ -83,6 +85,7 @@ impl Kind {
         Self::AlreadyPaid,
         Self::NotCancellable,
         Self::NotRefundable,
+        Self::LengthRequired,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::IdempotencyKeyReused,
@@ -115,6 +118,7 @@ impl Kind {
             Self::AlreadyPaid => "already-paid",
             Self::NotCancellable => "not-cancellable",
             Self::NotRefundable => "not-refundable",
+            Self::LengthRequired => "length-required",
             Self::BodyTooLarge => "body-too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
@@ -145,6 +149,7 @@ impl Kind {
             | Self::AlreadyPaid
             | Self::NotCancellable
             | Self::NotRefundable => StatusCode::CONFLICT,
+            Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyKeyReused
@@ -177,6 +182,7 @@ impl Kind {
             Self::AlreadyPaid => "The order is paid",
             Self::NotCancellable => "The order cannot be cancelled",
             Self::NotRefundable => "The order cannot be refunded",
+            Self::LengthRequired => "The body's length is needed",
             Self::BodyTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body is not declared as JSON",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  server.rs   sockets: limits, timeouts, graceful end
+//!  framing.rs  what is refused before it is read
 //!  observe.rs  around each request: span, deadline, last resort for panics
 //!  extract.rs  who is calling, what they sent
 //!  client_address.rs  where they are
@@ -15,6 +16,7 @@ mod client_address;
 mod errors;
 mod events;
 mod extract;
+mod framing;
 mod headers;
 mod kind;
 mod meta;

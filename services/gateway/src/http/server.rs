@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actor_kit::{ActorError, StopSignal};
 use axum::Router;
+use futures::future::Either;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::client_address::Peer;
+use super::framing;
 use crate::config::Limits;
 
 /// How long calls in flight may take to end once the service stops; below the tree's own bound for a child.
@@ -92,8 +94,13 @@ async fn serve_connection(
         debug!(%error, "TCP_NODELAY not set");
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        TowerToHyperService::new(router.clone()).call(request)
+        match framing::refusal(&request) {
+            Some(refusal) => Either::Left(std::future::ready(Ok(refusal))),
+            None => {
+                request.extensions_mut().insert(peer);
+                Either::Right(TowerToHyperService::new(router.clone()).call(request))
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -134,6 +134,7 @@ async fn the_description_names_every_call_and_every_problem() {
         Kind::NotFound,
         Kind::MethodNotAllowed,
         Kind::RequestTimeout,
+        Kind::LengthRequired,
         Kind::Internal,
     ];
     for kind in Kind::ALL
