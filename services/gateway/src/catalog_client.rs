@@ -9,13 +9,15 @@ use shopapi_proto::inventory::v1::catalog_service_client::CatalogServiceClient;
 use shopapi_proto::inventory::v1::{
     GetProductRequest, GetProductResponse, ListProductsRequest, ListProductsResponse,
 };
-use shopapi_rpc::{Balanced, Endpoints};
+use shopapi_rpc::{Balanced, ClientTrust, Endpoints};
 
 use crate::rpc::{self, Answer, Method, Repeat};
 
 const SERVICE: &str = "shopapi.inventory.v1.CatalogService";
 /// Largest answer that is read: a page of 100 products takes about 20 KiB.
 const RESPONSE_BYTES_MAX: usize = 512 * 1024;
+/// Largest request that is sent: a cursor and a number.
+const REQUEST_BYTES_MAX: usize = 4 * 1024;
 
 /// One call to the catalogue. Sent by the HTTP handlers; the reply is the callee's answer.
 pub(crate) enum CatalogCall {
@@ -39,10 +41,11 @@ pub(crate) struct CatalogClient {
 
 impl CatalogClient {
     /// A client that connects at its first call.
-    pub(crate) fn new(inventory: Endpoints, call_deadline: Duration) -> Self {
+    pub(crate) fn new(inventory: Endpoints, trust: ClientTrust, call_deadline: Duration) -> Self {
         Self {
-            client: CatalogServiceClient::new(Balanced::connect(inventory))
-                .max_decoding_message_size(RESPONSE_BYTES_MAX),
+            client: CatalogServiceClient::new(Balanced::connect(inventory, trust))
+                .max_decoding_message_size(RESPONSE_BYTES_MAX)
+                .max_encoding_message_size(REQUEST_BYTES_MAX),
             call_deadline,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shopapi_auth::{DemoUser, PasswordPool, UserKeys};
 use shopapi_postgres::PgConfig;
-use shopapi_rpc::Endpoints;
+use shopapi_rpc::{Endpoints, Trust};
 
 use crate::proxies::TrustedProxies;
 
@@ -14,6 +14,10 @@ use crate::proxies::TrustedProxies;
 pub struct Config {
     /// Where HTTP is served.
     pub http_addr: SocketAddr,
+    /// Where gRPC is served: health, and what operators look at.
+    pub grpc_addr: SocketAddr,
+    /// Who this is, and whom it believes.
+    pub trust: Trust,
     /// The replicas of orders.
     pub orders_url: Endpoints,
     /// The replicas of inventory, for the catalogue.

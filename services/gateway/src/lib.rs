@@ -28,6 +28,7 @@
 mod accounts;
 mod catalog_client;
 mod config;
+mod grpc;
 mod http;
 mod maintenance;
 mod orders_client;
@@ -113,7 +114,16 @@ async fn serve(
         draining: draining.clone(),
         limits,
     });
+    let addr_of_grpc = config.grpc_addr;
+    let grpc = TcpListener::bind(addr_of_grpc)
+        .await
+        .map_err(|source| RunError::Listen {
+            addr: addr_of_grpc,
+            source,
+        })?;
     let parts = tree::Parts {
+        trust: config.trust,
+        grpc,
         endpoints: tree::Endpoints {
             orders: config.orders_url,
             inventory: config.inventory_url,

@@ -12,9 +12,10 @@ use shopapi_proto::orders::v1::{
     ListOrdersResponse, RefundOrderRequest, RefundOrderResponse, WatchOrderRequest,
     WatchOrderResponse,
 };
-use shopapi_rpc::{Balanced, Endpoints};
+use shopapi_rpc::{Balanced, ClientTrust, Endpoints};
 use tonic::Streaming;
 
+use crate::config::Limits;
 use crate::rpc::{self, Answer, Method, Repeat};
 
 /// Largest answer that is read: a page of 100 orders with 100 lines each takes about 500 KiB.
@@ -70,17 +71,13 @@ pub(crate) struct OrdersClient {
 
 impl OrdersClient {
     /// A client that connects at its first call.
-    pub(crate) fn new(
-        orders: Endpoints,
-        create_deadline: Duration,
-        call_deadline: Duration,
-    ) -> Self {
+    pub(crate) fn new(orders: Endpoints, trust: ClientTrust, limits: Limits) -> Self {
         Self {
-            client: OrdersServiceClient::new(Balanced::connect(orders))
+            client: OrdersServiceClient::new(Balanced::connect(orders, trust))
                 .max_decoding_message_size(RESPONSE_BYTES_MAX)
                 .max_encoding_message_size(REQUEST_BYTES_MAX),
-            create_deadline,
-            call_deadline,
+            create_deadline: limits.create_deadline,
+            call_deadline: limits.call_deadline,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The whole service, on real sockets, between a client and fake services that speak gRPC.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use futures::stream::{self, Stream, StreamExt as _};
@@ -15,10 +15,11 @@ use shopapi_proto::orders::v1::{
     ListOrdersResponse, Order, OrderStatus, RefundOrderRequest, RefundOrderResponse, TimelineEntry,
     WatchOrderRequest, WatchOrderResponse,
 };
+use shopapi_rpc::Trust;
+use shopapi_rpc::server::{self, Exposed, ServerLimits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -134,15 +135,39 @@ impl OrdersService for FakeOrders {
     }
 }
 
+/// Everybody's certificates and keys, gone with this value.
+pub(crate) struct Everybody {
+    pki: devstack::Pki,
+    _dir: tempfile::TempDir,
+}
+
+impl Everybody {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self {
+            pki: devstack::Pki::load_or_create(dir.path()).unwrap(),
+            _dir: dir,
+        }
+    }
+
+    pub(crate) fn trust(&self, service: &str) -> Trust {
+        let (dir, key) = (self.pki.dir_of(service), self.pki.jwt_key(service));
+        Trust::load(service, &dir, &key, &self.pki.public_keys()).unwrap()
+    }
+}
+
+/// One set for the gateway and its fake neighbour.
+static EVERYBODY: LazyLock<Everybody> = LazyLock::new(Everybody::new);
+
 /// Serves `orders` at `listener` until the token is cancelled.
 fn serve_orders(listener: TcpListener, orders: FakeOrders) -> CancellationToken {
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
-    let server = tonic::transport::Server::builder().add_service(OrdersServiceServer::new(orders));
-    let incoming = TcpIncoming::from(listener);
+    let exposed = Exposed::new().with(OrdersServiceServer::new(orders));
+    let trust = EVERYBODY.trust("orders");
     tokio::spawn(async move {
-        server
-            .serve_with_incoming_shutdown(incoming, stopped)
+        let limits = ServerLimits::default();
+        server::serve(Arc::new(listener), exposed, trust, limits, stopped)
             .await
             .unwrap();
     });
@@ -171,9 +196,11 @@ pub(crate) fn user_keys() -> UserKeys {
 }
 
 fn config(http_addr: std::net::SocketAddr, orders: std::net::SocketAddr) -> Config {
-    let callee: shopapi_rpc::Endpoints = format!("http://{orders}").parse().unwrap();
+    let callee: shopapi_rpc::Endpoints = format!("https://{orders}").parse().unwrap();
     Config {
         http_addr,
+        grpc_addr: ([127, 0, 0, 1], 0).into(),
+        trust: EVERYBODY.trust("gateway"),
         orders_url: callee.clone(),
         inventory_url: callee,
         database: no_database(),

@@ -6,6 +6,7 @@
 //! ├── maintenance    seeds demo users, forgets expired logins, own connection
 //! ├── orders-client  owns the gRPC channel to orders
 //! ├── catalog-client owns the gRPC channel to inventory: catalogue reads
+//! ├── grpc           adapter for operators: health
 //! └── http           adapter; started last, stopped first
 //! ```
 
@@ -17,13 +18,14 @@ use actor_kit::tree::{ChildSpec, Tree};
 use axum::Router;
 use shopapi_auth::UserKeys;
 use shopapi_postgres::PgConfig;
+use shopapi_rpc::Trust;
 use tokio::net::TcpListener;
 
 use crate::catalog_client::{CatalogCall, CatalogClient};
 use crate::config::Limits;
-use crate::http;
 use crate::maintenance::{Maintenance, Seeds};
 use crate::orders_client::{OrdersCall, OrdersClient};
+use crate::{grpc, http};
 
 /// The addresses of the actors; they outlive every restart.
 #[derive(Debug, Clone)]
@@ -51,12 +53,15 @@ pub(crate) struct Endpoints {
 /// What the tree is made of beside its mailboxes.
 pub(crate) struct Parts {
     pub(crate) endpoints: Endpoints,
+    pub(crate) trust: Trust,
     pub(crate) database: PgConfig,
     pub(crate) seeds: Seeds,
     pub(crate) user_keys: UserKeys,
     pub(crate) router: Router,
     /// Bound before, so that a taken port is an error of the start and survives restarts of `http`.
     pub(crate) listener: TcpListener,
+    /// Bound before, too.
+    pub(crate) grpc: TcpListener,
     pub(crate) limits: Limits,
 }
 
@@ -64,14 +69,17 @@ pub(crate) struct Parts {
 pub(crate) fn tree(parts: Parts, mailboxes: &Mailboxes) -> Tree {
     let Parts {
         endpoints: Endpoints { orders, inventory },
+        trust,
         database,
         seeds,
         user_keys,
         router,
         listener,
+        grpc,
         limits,
     } = parts;
-    let listener = Arc::new(listener);
+    let (listener, grpc_port) = (Arc::new(listener), Arc::new(grpc));
+    let (to_orders, to_inventory) = (trust.towards("orders"), trust.towards("inventory"));
     // Nobody but itself sends to it.
     let maintenance = Mailbox::new("maintenance", 1);
     Tree::new("gateway")
@@ -100,13 +108,24 @@ pub(crate) fn tree(parts: Parts, mailboxes: &Mailboxes) -> Tree {
             "orders-client",
             "owns the gRPC channel to orders",
             &mailboxes.orders,
-            move || OrdersClient::new(orders.clone(), limits.create_deadline, limits.call_deadline),
+            move || OrdersClient::new(orders.clone(), to_orders.clone(), limits),
         ))
         .child(ChildSpec::new(
             "catalog-client",
             "owns the gRPC channel to inventory: catalogue reads",
             &mailboxes.catalog,
-            move || CatalogClient::new(inventory.clone(), limits.call_deadline),
+            move || {
+                CatalogClient::new(
+                    inventory.clone(),
+                    to_inventory.clone(),
+                    limits.call_deadline,
+                )
+            },
+        ))
+        .child(ChildSpec::task(
+            "grpc",
+            "adapter for operators: health",
+            move |stop| grpc::serve(Arc::clone(&grpc_port), trust.clone(), stop),
         ))
         .child(ChildSpec::task(
             "http",
@@ -122,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn the_tree_runs_as_it_is_drawn() {
         let limits = Limits::default();
-        let nowhere = || -> shopapi_rpc::Endpoints { "http://127.0.0.1:1".parse().unwrap() };
+        let nowhere = || -> shopapi_rpc::Endpoints { "https://127.0.0.1:1".parse().unwrap() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoints = Endpoints {
             orders: nowhere(),
@@ -131,6 +150,8 @@ mod tests {
 
         let parts = Parts {
             endpoints,
+            trust: crate::tests::Everybody::new().trust("gateway"),
+            grpc: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             database: crate::tests::no_database(),
             seeds: Seeds {
                 users: Vec::new(),

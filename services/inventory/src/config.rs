@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use shopapi_postgres::PgConfig;
+use shopapi_rpc::Trust;
 
 /// Configuration of the inventory service.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `inventorydb`, as the run-time role.
     pub database: PgConfig,
+    /// Who this is, and whom it believes.
+    pub trust: Trust,
     /// Where gRPC listens; 9002 by convention.
     pub grpc: SocketAddr,
     /// Where `/livez` and `/readyz` listen; 9102 by convention.

@@ -1,7 +1,7 @@
 //! The gRPC adapter: network call → message → answer → response. It decides nothing.
 //!
 //! ```text
-//!   server   ports, limits, keepalive; the place for TLS and identity
+//!   server   which services, with which limits
 //!   commands InventoryService: one answer per item, each on its own
 //!   catalog  CatalogService: reads
 //!   wire     protobuf ↔ stock's words

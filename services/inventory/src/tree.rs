@@ -40,6 +40,7 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
         health,
     } = parts;
     let limits = config.limits.clone();
+    let trust = config.trust.clone();
     let stock_keeper: Mailbox<KeeperMsg> = Mailbox::new("stock-keeper", limits.keeper_capacity);
     let api = Api::new(
         stock_keeper.clone(),
@@ -83,8 +84,8 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
             "grpc",
             "adapter; started last, stopped first",
             move |stop| {
-                let (port, api) = (grpc.clone(), api.clone());
-                async move { grpc::serve(port.listener()?, api, stop).await }
+                let (port, api, trust) = (grpc.clone(), api.clone(), trust.clone());
+                async move { grpc::serve(port.listener()?, api, trust, stop).await }
             },
         ))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jetstream::BusOptions;
 use order_saga::SagaLimits;
 use shopapi_postgres::PgConfig;
-use shopapi_rpc::Endpoints;
+use shopapi_rpc::{Endpoints, Trust};
 
 /// Configuration of the orders service.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Config {
     pub database: PgConfig,
     /// NATS.
     pub bus: BusOptions,
+    /// Who this is, and whom it believes.
+    pub trust: Trust,
     /// Where inventory's replicas are.
     pub inventory: Endpoints,
     /// Where payments' replicas are.

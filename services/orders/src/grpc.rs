@@ -1,7 +1,7 @@
 //! The gRPC adapter: network call → message → answer → response. It decides nothing but who may come in.
 //!
 //! ```text
-//!   server   ports, limits, keepalive; the place for TLS and identity
+//!   server   which services, with which limits
 //!   orders   OrdersService: the calls
 //!   admin    OrdersAdmin: what operators do
 //!   create   CreateOrder: admission, checks, the registry's answer

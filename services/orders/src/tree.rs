@@ -97,13 +97,13 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
     let tree = clients(tree, config, &boxes);
     let tree = tree.child(letters(&boxes, &parts));
     let tree = sagas(tree, &boxes, &parts, links);
-    let port = parts.grpc;
+    let (port, trust) = (parts.grpc, config.trust.clone());
     tree.child(ChildSpec::task(
         "grpc",
         "adapter; started last, stopped first",
         move |stop| {
-            let (port, api) = (port.clone(), api.clone());
-            async move { grpc::serve(port.listener()?, api, stop).await }
+            let (port, api, trust) = (port.clone(), api.clone(), trust.clone());
+            async move { grpc::serve(port.listener()?, api, trust, stop).await }
         },
     ))
 }
@@ -226,17 +226,25 @@ fn clients(tree: Tree, config: &Config, boxes: &Mailboxes) -> Tree {
         message_bytes_max,
     };
     let (inventory, payments) = (config.inventory.clone(), config.payments.clone());
+    let to_inventory = config.trust.towards("inventory");
+    let to_payments = config.trust.towards("payments");
     tree.child(ChildSpec::new(
         "inventory-client",
         "owns the gRPC channel to inventory",
         &boxes.inventory,
-        move || InventoryClient::new(inventory.clone(), limits(inventory_call)),
+        move || {
+            InventoryClient::new(
+                inventory.clone(),
+                to_inventory.clone(),
+                limits(inventory_call),
+            )
+        },
     ))
     .child(ChildSpec::new(
         "payments-client",
         "owns the gRPC channel to payments: request, get, void, refund",
         &boxes.payments,
-        move || PaymentsClient::new(payments.clone(), limits(payments_call)),
+        move || PaymentsClient::new(payments.clone(), to_payments.clone(), limits(payments_call)),
     ))
 }
 

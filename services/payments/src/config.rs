@@ -6,6 +6,7 @@ use std::time::Duration;
 use jetstream::BusOptions;
 use payment::{Policy, ProcessorLimits};
 use shopapi_postgres::PgConfig;
+use shopapi_rpc::Trust;
 
 /// The configuration, already validated.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Config {
     pub grpc_addr: SocketAddr,
     /// Where `/livez` and `/readyz` are served.
     pub health_addr: SocketAddr,
+    /// Who this is, and whom it believes.
+    pub trust: Trust,
     /// Our books, as the run-time role `payments`.
     pub database: PgConfig,
     /// The simulated provider's books, as its own role `provider`.

@@ -8,11 +8,9 @@ mod admin;
 mod convert;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actor_kit::{ActorError, StopSignal, TraceContext};
 use futures::future::join_all;
-use futures::stream::{self, Stream};
 use payment::ledger::PaymentBooks;
 use payment::{Answered, DeskError, PaymentDesk, PaymentId, Refusal};
 use shopapi_proto::admin::v1::payments_admin_server::PaymentsAdminServer;
@@ -20,32 +18,25 @@ use shopapi_proto::payments::v1 as wire;
 use shopapi_proto::payments::v1::payments_service_server::{
     PaymentsService, PaymentsServiceServer,
 };
-use tokio::net::{TcpListener, TcpStream};
-use tonic::transport::Server;
+use shopapi_rpc::Trust;
+use shopapi_rpc::server::{self, Exposed, ServerLimits};
+use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
-use tracing::{Instrument as _, Span, info_span, warn};
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::config::Limits;
 use crate::operators::OperatorDesk;
 use crate::telemetry;
 use convert::{failed, parameters, parse_id, result};
 
-/// Silence on a connection before it is asked whether it lives: a partition must not leave dead streams behind.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
-/// How long the answer to that may take.
-const KEEPALIVE_DEADLINE: Duration = Duration::from_secs(10);
-/// What calls under way get when the service stops; longer than a commit, short of the platform's patience.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(4);
 /// Largest answer to an operator: a thousand dead letters with what is wrong with each.
 const ADMIN_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Pause after a failed accept (out of descriptors), so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Serves on `listener` until told to stop, then lets calls in flight end.
 pub(crate) async fn serve<B: PaymentBooks>(
     listener: Arc<TcpListener>,
     desk: PaymentDesk<B>,
     operators: OperatorDesk,
+    trust: Trust,
     limits: Limits,
     stop: StopSignal,
 ) -> Result<(), ActorError> {
@@ -55,58 +46,13 @@ pub(crate) async fn serve<B: PaymentBooks>(
     let admin = PaymentsAdminServer::new(admin::AdminApi(operators))
         .max_decoding_message_size(limits.message_bytes_max)
         .max_encoding_message_size(ADMIN_BYTES_MAX);
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health
-        .set_serving::<PaymentsServiceServer<Adapter<B>>>()
-        .await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(shopapi_proto::DESCRIPTORS)
-        .build_v1()?;
-    let draining = stop.clone();
-    let server = Server::builder()
-        .timeout(limits.call_deadline)
-        .concurrency_limit_per_connection(limits.streams_max as usize)
-        .max_concurrent_streams(limits.streams_max)
-        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
-        .http2_keepalive_timeout(Some(KEEPALIVE_DEADLINE))
-        .add_service(service)
-        .add_service(admin)
-        .add_service(health_service)
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(incoming(listener), async move {
-            draining.cancelled().await;
-            health
-                .set_not_serving::<PaymentsServiceServer<Adapter<B>>>()
-                .await;
-        });
-    let mut server = std::pin::pin!(server);
-    tokio::select! {
-        ended = &mut server => return ended.map_err(ActorError::from),
-        () = stop.cancelled() => {}
-    }
-    // A caller that is frozen never says goodbye.
-    match tokio::time::timeout(DRAIN_DEADLINE, server).await {
-        Ok(ended) => ended.map_err(ActorError::from),
-        Err(_elapsed) => {
-            warn!("connections closed with calls under way");
-            Ok(())
-        }
-    }
-}
-
-/// Accepted connections. The listener is shared, so that a restarted adapter serves the same port.
-fn incoming(listener: Arc<TcpListener>) -> impl Stream<Item = std::io::Result<TcpStream>> {
-    stream::unfold(listener, |listener| async move {
-        let accepted = listener.accept().await.and_then(|(stream, _)| {
-            stream.set_nodelay(true)?;
-            Ok(stream)
-        });
-        if let Err(error) = &accepted {
-            warn!(%error, "the gRPC port could not accept");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-        }
-        Some((accepted, listener))
-    })
+    let exposed = Exposed::new().with(service).with(admin);
+    let limits = ServerLimits {
+        streams_max: limits.streams_max,
+        call_deadline: limits.call_deadline,
+        ..ServerLimits::default()
+    };
+    Ok(server::serve(listener, exposed, trust, limits, stop.cancelled_owned()).await?)
 }
 
 struct Adapter<B> {

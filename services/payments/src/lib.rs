@@ -121,6 +121,7 @@ async fn serve(
         database: config.database,
         reads: reads.clone(),
         bus: bus.clone(),
+        trust: config.trust,
         listener: Arc::new(grpc),
     };
     let mailboxes = tree::Mailboxes::new(&limits);

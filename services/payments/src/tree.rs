@@ -27,6 +27,7 @@ use payment::ledger::{Ledger, LedgerMsg};
 use payment::{PaymentDesk, PaymentProcessor, Policy, ProcessorMsg};
 use shopapi_postgres::{PgConfig, ReadPool};
 use shopapi_proto::subjects;
+use shopapi_rpc::Trust;
 use tokio::net::TcpListener;
 
 use crate::books::Books;
@@ -81,6 +82,7 @@ pub(crate) struct Outside {
     pub(crate) provider_database: PgConfig,
     pub(crate) provider_reads: ReadPool,
     pub(crate) bus: Connection,
+    pub(crate) trust: Trust,
     pub(crate) listener: Arc<TcpListener>,
 }
 
@@ -250,7 +252,7 @@ fn grpc_child(
     operators: OperatorDesk,
     limits: Limits,
 ) -> ChildSpec {
-    let listener = Arc::clone(&outside.listener);
+    let (listener, trust) = (Arc::clone(&outside.listener), outside.trust.clone());
     ChildSpec::task(
         "grpc",
         "adapter; started last, stopped first",
@@ -259,6 +261,7 @@ fn grpc_child(
                 Arc::clone(&listener),
                 desk.clone(),
                 operators.clone(),
+                trust.clone(),
                 limits,
                 stop,
             )

@@ -6,6 +6,7 @@
 mod parse;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use jetstream::BusOptions;
 use secrecy::SecretString;
@@ -13,7 +14,7 @@ use shopapi_auth::{DemoUser, KeyRing, PasswordPool, UserKey, UserKeys};
 use shopapi_gateway::TrustedProxies;
 use shopapi_postgres::PgConfig;
 use shopapi_postgres::migrate::Schema;
-use shopapi_rpc::{BadEndpoints, Endpoints};
+use shopapi_rpc::{BadEndpoints, Endpoints, Trust, TrustError};
 use shopapi_telemetry::{LogFormat, Otel};
 
 use crate::env::{Env, Problems};
@@ -27,6 +28,9 @@ const NATS_URL: &str = "SHOPAPI_NATS_URL";
 const HTTP_ADDR: &str = "SHOPAPI_HTTP_ADDR";
 const GRPC_ADDR: &str = "SHOPAPI_GRPC_ADDR";
 const HEALTH_ADDR: &str = "SHOPAPI_HEALTH_ADDR";
+const TLS_DIR: &str = "SHOPAPI_TLS_DIR";
+const SERVICE_KEY: &str = "SHOPAPI_SERVICE_KEY";
+const SERVICE_PUBLIC_KEYS: &str = "SHOPAPI_SERVICE_PUBLIC_KEYS";
 const ORDERS_URL: &str = "SHOPAPI_ORDERS_URL";
 const INVENTORY_URL: &str = "SHOPAPI_INVENTORY_URL";
 const PAYMENTS_URL: &str = "SHOPAPI_PAYMENTS_URL";
@@ -47,7 +51,7 @@ const LOG_FORMAT_SHORT: &str = "LOG_FORMAT";
 const LOG_FILTER: &str = "info,ractor=warn";
 
 /// Every `SHOPAPI_` variable of every command.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 23] = [
     MODE,
     LOG_FORMAT,
     DATABASE_URL,
@@ -56,6 +60,9 @@ const KNOWN: [&str; 20] = [
     HTTP_ADDR,
     GRPC_ADDR,
     HEALTH_ADDR,
+    TLS_DIR,
+    SERVICE_KEY,
+    SERVICE_PUBLIC_KEYS,
     ORDERS_URL,
     INVENTORY_URL,
     PAYMENTS_URL,
@@ -75,9 +82,12 @@ pub(crate) const HELP: &str = "\
 Configuration comes from the environment:
   all         SHOPAPI_MODE=dev|prod (prod), LOG_FORMAT=text|json (text), RUST_LOG (info),
               OTEL_EXPORTER_OTLP_ENDPOINT and the other standard OTEL_ variables
+  services    SHOPAPI_TLS_DIR (tls.crt, tls.key, ca.crt), SHOPAPI_SERVICE_KEY (jwt.key),
+              SHOPAPI_SERVICE_PUBLIC_KEYS (a directory of <service>.pem)
   gateway     SHOPAPI_ORDERS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_DATABASE_URL,
               SHOPAPI_USER_JWT_SECRET [.._PREVIOUS], SHOPAPI_DEMO_USERS (dev),
-              SHOPAPI_TRUSTED_PROXIES (none), SHOPAPI_HTTP_ADDR (127.0.0.1:8080)
+              SHOPAPI_TRUSTED_PROXIES (none), SHOPAPI_HTTP_ADDR (127.0.0.1:8080),
+              SHOPAPI_GRPC_ADDR (127.0.0.1:9000)
   orders      SHOPAPI_DATABASE_URL, SHOPAPI_NATS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_PAYMENTS_URL,
               SHOPAPI_GRPC_ADDR (127.0.0.1:9001), SHOPAPI_HEALTH_ADDR (127.0.0.1:9101)
   inventory   SHOPAPI_DATABASE_URL,
@@ -87,7 +97,7 @@ Configuration comes from the environment:
   migrate     SHOPAPI_MIGRATE_GATEWAY_URL, .._ORDERS_URL, .._INVENTORY_URL, .._PAYMENTS_URL,
               .._PROVIDER_URL: the owners' URLs; those that are set are migrated
   healthcheck SHOPAPI_HEALTH_ADDR, or SHOPAPI_HTTP_ADDR for the gateway
-SHOPAPI_ORDERS_URL, _INVENTORY_URL and _PAYMENTS_URL name every replica: http://host:port[,http://host:port..];
+SHOPAPI_ORDERS_URL, _INVENTORY_URL and _PAYMENTS_URL name every replica: https://host:port[,https://host:port..];
 a name stands for all its addresses and is looked up again every few seconds.";
 
 type Telemetry = shopapi_telemetry::Config;
@@ -96,8 +106,10 @@ type Telemetry = shopapi_telemetry::Config;
 pub(crate) fn gateway(mut env: Env) -> Result<(Telemetry, shopapi_gateway::Config), Problems> {
     let telemetry = telemetry(&mut env, "gateway");
     let http_addr = env.or(HTTP_ADDR, loopback(8080), addr);
-    let orders_url = env.required(ORDERS_URL, "http://127.0.0.1:9001", endpoints);
-    let inventory_url = env.required(INVENTORY_URL, "http://127.0.0.1:9002", endpoints);
+    let grpc_addr = env.or(GRPC_ADDR, loopback(9000), addr);
+    let trust = trust(&mut env, "gateway");
+    let orders_url = env.required(ORDERS_URL, "https://127.0.0.1:9001", endpoints);
+    let inventory_url = env.required(INVENTORY_URL, "https://127.0.0.1:9002", endpoints);
     let user_key = env.required(
         USER_JWT_SECRET,
         "the output of `openssl rand -hex 32`",
@@ -111,6 +123,8 @@ pub(crate) fn gateway(mut env: Env) -> Result<(Telemetry, shopapi_gateway::Confi
     let config = (|| {
         Some(shopapi_gateway::Config {
             http_addr,
+            grpc_addr,
+            trust: trust?,
             orders_url: orders_url?,
             inventory_url: inventory_url?,
             database: database?,
@@ -129,16 +143,18 @@ pub(crate) fn orders(mut env: Env) -> Result<(Telemetry, shopapi_orders::Config)
     let telemetry = telemetry(&mut env, "orders");
     let grpc = env.or(GRPC_ADDR, loopback(9001), addr);
     let health = env.or(HEALTH_ADDR, loopback(9101), addr);
+    let trust = trust(&mut env, "orders");
     let database = database(&mut env, DATABASE_URL, "ordersdb", "orders");
     let bus = bus(&mut env, "orders");
-    let inventory = env.required(INVENTORY_URL, "http://127.0.0.1:9002", endpoints);
-    let payments = env.required(PAYMENTS_URL, "http://127.0.0.1:9003", endpoints);
+    let inventory = env.required(INVENTORY_URL, "https://127.0.0.1:9002", endpoints);
+    let payments = env.required(PAYMENTS_URL, "https://127.0.0.1:9003", endpoints);
     let config = (|| {
         Some(shopapi_orders::Config {
             database: database?,
             bus: bus?,
             inventory: inventory?,
             payments: payments?,
+            trust: trust?,
             grpc,
             health,
             saga: order_saga::SagaLimits::default(),
@@ -153,15 +169,17 @@ pub(crate) fn inventory(mut env: Env) -> Result<(Telemetry, shopapi_inventory::C
     let telemetry = telemetry(&mut env, "inventory");
     let grpc = env.or(GRPC_ADDR, loopback(9002), addr);
     let health = env.or(HEALTH_ADDR, loopback(9102), addr);
-    let config = database(&mut env, DATABASE_URL, "inventorydb", "inventory").map(|database| {
-        let limits = shopapi_inventory::Limits::default();
-        shopapi_inventory::Config {
-            database,
+    let trust = trust(&mut env, "inventory");
+    let database = database(&mut env, DATABASE_URL, "inventorydb", "inventory");
+    let config = (|| {
+        Some(shopapi_inventory::Config {
+            database: database?,
+            trust: trust?,
             grpc,
             health,
-            limits,
-        }
-    });
+            limits: shopapi_inventory::Limits::default(),
+        })
+    })();
     env.finish(&KNOWN, telemetry.zip(config))
 }
 
@@ -170,6 +188,7 @@ pub(crate) fn payments(mut env: Env) -> Result<(Telemetry, shopapi_payments::Con
     let telemetry = telemetry(&mut env, "payments");
     let grpc_addr = env.or(GRPC_ADDR, loopback(9003), addr);
     let health_addr = env.or(HEALTH_ADDR, loopback(9103), addr);
+    let trust = trust(&mut env, "payments");
     let database_config = database(&mut env, DATABASE_URL, "paymentsdb", "payments");
     let provider = database(&mut env, PROVIDER_DATABASE_URL, "providerdb", "provider");
     let bus = bus(&mut env, "payments");
@@ -177,6 +196,7 @@ pub(crate) fn payments(mut env: Env) -> Result<(Telemetry, shopapi_payments::Con
         Some(shopapi_payments::Config {
             grpc_addr,
             health_addr,
+            trust: trust?,
             database: database_config?,
             provider_database: provider?,
             bus: bus?,
@@ -294,6 +314,26 @@ fn database(env: &mut Env, key: &str, database: &str, application: &str) -> Opti
     env.required(key, &example, |url| {
         PgConfig::parse(url, &format!("shopapi-{application}"))
     })
+}
+
+/// Who this process is. A file that is unreadable, expired or does not fit is named together with its variable.
+fn trust(env: &mut Env, service: &str) -> Option<Trust> {
+    let path = |text: &str| Ok::<_, std::convert::Infallible>(PathBuf::from(text));
+    let dir = env.required(TLS_DIR, &format!("pki/{service}"), path);
+    let key = env.required(SERVICE_KEY, &format!("pki/{service}/jwt.key"), path);
+    let public_keys = env.required(SERVICE_PUBLIC_KEYS, "pki/jwt-public", path);
+    let (dir, key, public_keys) = (dir?, key?, public_keys?);
+    match Trust::load(service, &dir, &key, &public_keys) {
+        Ok(trust) => Some(trust),
+        Err(error) => {
+            let variable = match error {
+                TrustError::Tls(_) | TrustError::OtherService { .. } => TLS_DIR,
+                TrustError::Key(_) | TrustError::Unpublished { .. } => SERVICE_KEY,
+            };
+            env.problem(variable, format_args!("cannot be used: {error}"));
+            None
+        }
+    }
 }
 
 /// Where the replicas of another service are.

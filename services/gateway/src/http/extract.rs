@@ -133,8 +133,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     if values.next().is_some() {
         return false;
     }
-    said
-        .and_then(|value| value.to_str().ok())
+    said.and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .map(|essence| essence.trim().to_ascii_lowercase())
         .is_some_and(|essence| {

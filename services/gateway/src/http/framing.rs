@@ -48,7 +48,10 @@ mod tests {
         let (v10, v11) = (Version::HTTP_10, Version::HTTP_11);
         let host = ("host", "shop");
         assert_eq!(status(v11, &[host, ("content-length", "5")]), None);
-        assert_eq!(status(v11, &[host, ("transfer-encoding", "chunked")]), Some(411));
+        assert_eq!(
+            status(v11, &[host, ("transfer-encoding", "chunked")]),
+            Some(411)
+        );
         assert_eq!(status(v11, &[]), Some(400));
         assert_eq!(status(v11, &[host, host]), Some(400));
         assert_eq!(status(v10, &[]), None);

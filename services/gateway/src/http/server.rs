@@ -93,15 +93,16 @@ async fn serve_connection(
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY not set");
     }
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        match framing::refusal(&request) {
-            Some(refusal) => Either::Left(std::future::ready(Ok(refusal))),
-            None => {
-                request.extensions_mut().insert(peer);
-                Either::Right(TowerToHyperService::new(router.clone()).call(request))
-            }
-        }
-    });
+    let service =
+        service_fn(
+            move |mut request: Request<Incoming>| match framing::refusal(&request) {
+                Some(refusal) => Either::Left(std::future::ready(Ok(refusal))),
+                None => {
+                    request.extensions_mut().insert(peer);
+                    Either::Right(TowerToHyperService::new(router.clone()).call(request))
+                }
+            },
+        );
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_deadline)

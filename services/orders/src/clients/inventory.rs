@@ -7,7 +7,7 @@ use order_saga::saga::{CommitAnswer, ReleaseAnswer, ReserveAnswer};
 use order_saga::{CallError, InventoryRequest, Line, OrderId, ReservationId};
 use shopapi_proto::inventory::v1 as proto;
 use shopapi_proto::inventory::v1::inventory_service_client::InventoryServiceClient;
-use shopapi_rpc::{Balanced, Endpoints, idempotent};
+use shopapi_rpc::{Balanced, ClientTrust, Endpoints, idempotent};
 
 use super::lane::Lane;
 use super::{Ask, CallLimits, call, command_span};
@@ -28,10 +28,10 @@ pub(crate) struct InventoryClient {
 
 impl InventoryClient {
     /// A client that connects at its first call.
-    pub(crate) fn new(inventory: Endpoints, limits: CallLimits) -> Self {
+    pub(crate) fn new(inventory: Endpoints, trust: ClientTrust, limits: CallLimits) -> Self {
         let bytes_max = limits.message_bytes_max;
         Self {
-            client: InventoryServiceClient::new(Balanced::connect(inventory))
+            client: InventoryServiceClient::new(Balanced::connect(inventory, trust))
                 .max_decoding_message_size(bytes_max)
                 .max_encoding_message_size(bytes_max),
             limits,

@@ -7,7 +7,7 @@ use order_saga::saga::{RefundAnswer, RequestAnswer, VoidAnswer};
 use order_saga::{CallError, OrderId, PaymentId, PaymentParameters, PaymentsRequest};
 use shopapi_proto::payments::v1 as proto;
 use shopapi_proto::payments::v1::payments_service_client::PaymentsServiceClient;
-use shopapi_rpc::{Balanced, Endpoints, idempotent};
+use shopapi_rpc::{Balanced, ClientTrust, Endpoints, idempotent};
 use tracing::Span;
 
 use super::lane::Lane;
@@ -30,10 +30,10 @@ pub(crate) struct PaymentsClient {
 
 impl PaymentsClient {
     /// A client that connects at its first call.
-    pub(crate) fn new(payments: Endpoints, limits: CallLimits) -> Self {
+    pub(crate) fn new(payments: Endpoints, trust: ClientTrust, limits: CallLimits) -> Self {
         let bytes_max = limits.message_bytes_max;
         Self {
-            client: PaymentsServiceClient::new(Balanced::connect(payments))
+            client: PaymentsServiceClient::new(Balanced::connect(payments, trust))
                 .max_decoding_message_size(bytes_max)
                 .max_encoding_message_size(bytes_max),
             limits,

@@ -1,7 +1,10 @@
 //! What each process of a stack is told: the one file that names the variables of `shopapi`.
 
+use std::path::Path;
+
 use crate::cluster::Cluster;
 use crate::nats::Nats;
+use crate::pki::Pki;
 use crate::portmap::{PortMap, service_of};
 use crate::ports::loopback;
 use crate::roles::DATABASES;
@@ -15,6 +18,10 @@ fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<(String, String)> {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// The owners' URLs: `SHOPAPI_MIGRATE_<SERVICE>_URL`.
@@ -31,6 +38,7 @@ pub(crate) fn migrate_env(cluster: &Cluster) -> Vec<(String, String)> {
 pub(crate) fn service_env(
     process: &str,
     ports: &PortMap,
+    pki: &Pki,
     cluster: &Cluster,
     nats: &Nats,
 ) -> Vec<(String, String)> {
@@ -38,15 +46,19 @@ pub(crate) fn service_env(
     let mut env = pairs([
         ("SHOPAPI_MODE", "dev".to_owned()),
         ("SHOPAPI_LOG_FORMAT", "text".to_owned()),
+        ("SHOPAPI_TLS_DIR", path(&pki.dir_of(name))),
+        ("SHOPAPI_SERVICE_KEY", path(&pki.jwt_key(name))),
+        ("SHOPAPI_SERVICE_PUBLIC_KEYS", path(&pki.public_keys())),
+        (
+            "SHOPAPI_DATABASE_URL",
+            cluster.url(name, &format!("{name}db")),
+        ),
     ]);
     if let Some(grpc) = ports.grpc_of(process) {
         env.extend(pairs([
             ("SHOPAPI_GRPC_ADDR", grpc.to_string()),
+            // The gateway's is its public port.
             ("SHOPAPI_HEALTH_ADDR", ports.health_of(process).to_string()),
-            (
-                "SHOPAPI_DATABASE_URL",
-                cluster.url(name, &format!("{name}db")),
-            ),
         ]));
     }
     env.extend(match name {

@@ -22,6 +22,8 @@ const REPLICA_STEP: u16 = 10;
 pub struct PortMap {
     /// The public HTTP API, and the gateway's health.
     pub gateway: u16,
+    /// gRPC of the gateway: health, and what operators look at.
+    pub gateway_grpc: u16,
     /// gRPC of orders, inventory, payments: their first replicas.
     pub grpc: [u16; 3],
     /// Health of orders, inventory, payments: their first replicas.
@@ -90,6 +92,7 @@ impl PortMap {
     /// The ports the system promises. PostgreSQL's is not its usual one, which a server of the machine may hold.
     pub const STANDARD: Self = Self {
         gateway: 8080,
+        gateway_grpc: 9000,
         grpc: [9001, 9002, 9003],
         health: [9101, 9102, 9103],
         more: Vec::new(),
@@ -104,13 +107,14 @@ impl PortMap {
         },
     };
 
-    /// A block of ports from `base` on: the gateway at `base`, gRPC at +1, +2, +3, health at +101, +102, +103,
+    /// A block of ports from `base` on: the gateway at `base`, gRPC at +1, +2, +3 and the gateway's own at +4, health at +101, +102, +103,
     /// OTLP at +11 and +12, metrics at +13, traces at +14, NATS at +22 and +23, PostgreSQL at +32. `None` when the block does not fit.
     #[must_use]
     pub fn from_base(base: u16) -> Option<Self> {
         base.checked_add(103)?;
         Some(Self {
             gateway: base,
+            gateway_grpc: base + 4,
             grpc: [base + 1, base + 2, base + 3],
             health: [base + 101, base + 102, base + 103],
             more: Vec::new(),
@@ -180,6 +184,7 @@ impl PortMap {
             .collect::<Result<_, Error>>()?;
         let map = Self {
             gateway: port()?,
+            gateway_grpc: port()?,
             grpc,
             health,
             more,
@@ -211,6 +216,7 @@ impl PortMap {
     pub(crate) fn named(&self) -> Vec<(u16, String)> {
         let mut named = vec![
             (self.gateway, "gateway".to_owned()),
+            (self.gateway_grpc, "gRPC of gateway".to_owned()),
             (self.postgres, "PostgreSQL".to_owned()),
             (self.nats, "NATS".to_owned()),
             (self.nats_monitor, "status of NATS".to_owned()),
@@ -229,6 +235,7 @@ impl PortMap {
     pub(crate) fn to_text(&self) -> String {
         let Self {
             gateway,
+            gateway_grpc,
             grpc,
             health,
             more,
@@ -242,7 +249,7 @@ impl PortMap {
             texts.join(",")
         };
         let mut text = format!(
-            "gateway={gateway}\ngrpc={}\nhealth={}\npostgres={postgres}\nnats={nats}\nnats_monitor={nats_monitor}\ntelemetry={}\n",
+            "gateway={gateway}\ngateway_grpc={gateway_grpc}\ngrpc={}\nhealth={}\npostgres={postgres}\nnats={nats}\nnats_monitor={nats_monitor}\ntelemetry={}\n",
             list(grpc),
             list(health),
             list(&telemetry.list())
@@ -277,6 +284,7 @@ impl PortMap {
             .collect();
         Some(Self {
             gateway: one("gateway")?,
+            gateway_grpc: one("gateway_grpc")?,
             grpc: three("grpc")?,
             health: three("health")?,
             more,
@@ -293,10 +301,13 @@ impl PortMap {
         Self::from_text(&std::fs::read_to_string(state.join(PORTS_FILE)).ok()?)
     }
 
-    /// The gRPC address of a process of orders, inventory or payments.
+    /// The gRPC address of a process.
     #[must_use]
     pub fn grpc_of(&self, process: &str) -> Option<SocketAddr> {
         let (service, replica) = service_of(process);
+        if service == "gateway" {
+            return Some(loopback(self.gateway_grpc));
+        }
         let index = CALLEES.iter().position(|callee| *callee == service)?;
         let ports = match replica {
             1 => &self.grpc,
@@ -324,14 +335,14 @@ impl PortMap {
         )
     }
 
-    /// Every replica of a service, as its callers are told: `http://address[,http://address…]`.
+    /// Every replica of a service, as its callers are told: `https://address[,https://address…]`.
     #[must_use]
     pub fn urls_of(&self, service: &str) -> String {
         let urls: Vec<String> = self
             .processes_of(service)
             .iter()
             .filter_map(|process| self.grpc_of(process))
-            .map(|grpc| format!("http://{grpc}"))
+            .map(|grpc| format!("https://{grpc}"))
             .collect();
         urls.join(",")
     }
@@ -350,7 +361,7 @@ mod tests {
                 ports.extend(map.telemetry.list());
                 ports.sort_unstable();
                 ports.dedup();
-                assert_eq!(ports.len(), 8 + 6 * replicas);
+                assert_eq!(ports.len(), 9 + 6 * replicas);
                 assert_eq!(PortMap::from_text(&map.to_text()), Some(map));
             }
         }
@@ -368,7 +379,8 @@ mod tests {
         assert_eq!(map.health_of("inventory"), loopback(9102));
         assert_eq!(map.health_of("gateway"), loopback(8080));
         assert_eq!(map.processes_of("orders"), ["orders"]);
-        assert_eq!(map.urls_of("orders"), "http://127.0.0.1:9001");
+        assert_eq!(map.urls_of("orders"), "https://127.0.0.1:9001");
+        assert_eq!(map.grpc_of("gateway"), Some(loopback(9000)));
     }
 
     #[test]
@@ -385,7 +397,7 @@ mod tests {
         assert_eq!(map.grpc_of("orders-4"), None);
         assert_eq!(
             map.urls_of("inventory"),
-            "http://127.0.0.1:9002,http://127.0.0.1:9042,http://127.0.0.1:9052"
+            "https://127.0.0.1:9002,https://127.0.0.1:9042,https://127.0.0.1:9052"
         );
         let (leased, leases) = PortMap::leased_for(2).unwrap();
         assert_eq!((leased.replicas(), leases.len()), (2, 20));

@@ -180,7 +180,13 @@ impl Stack {
     }
 
     fn spec(&self, name: &str) -> ServiceSpec {
-        let mut env = service_env(name, &self.options.ports, &self.cluster, &self.nats);
+        let mut env = service_env(
+            name,
+            &self.options.ports,
+            &self.pki,
+            &self.cluster,
+            &self.nats,
+        );
         env.extend(self.options.env.iter().cloned());
         ServiceSpec {
             name: name.to_owned(),

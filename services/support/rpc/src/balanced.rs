@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full};
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -20,6 +21,7 @@ use tracing::debug;
 use crate::choice::{Choice, Replica, UnderWay};
 use crate::connector::{follow, origin};
 use crate::endpoints::Endpoints;
+use crate::trust::ClientTrust;
 
 /// Replicas that one call is tried on: enough to get past one that stops and one that died.
 const ATTEMPTS_MAX: usize = 3;
@@ -44,6 +46,7 @@ pub fn idempotent<T>(message: T) -> tonic::Request<T> {
 #[derive(Clone)]
 pub struct Balanced {
     choice: Arc<Choice>,
+    trust: ClientTrust,
     _tasks: Arc<DropGuard>,
 }
 
@@ -56,21 +59,24 @@ impl fmt::Debug for Balanced {
 impl Balanced {
     /// Begins to connect and comes back at once; calls wait a moment for the first connection. Needs a tokio runtime.
     #[must_use]
-    pub fn connect(endpoints: Endpoints) -> Self {
+    pub fn connect(endpoints: Endpoints, trust: ClientTrust) -> Self {
         let choice = Arc::new(Choice::new());
         let followed = Arc::clone(&choice);
-        Self::following(choice, follow(endpoints, RESOLVE_EVERY, followed))
+        let follow = follow(endpoints, trust.clone(), RESOLVE_EVERY, followed);
+        Self::following(choice, trust, follow)
     }
 
     /// Over what `follow` puts into the choice; it ends with the last clone.
     pub(crate) fn following(
         choice: Arc<Choice>,
+        trust: ClientTrust,
         follow: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         let stop = CancellationToken::new();
         tokio::spawn(stop.clone().run_until_cancelled_owned(follow));
         Self {
             choice,
+            trust,
             _tasks: Arc::new(stop.drop_guard()),
         }
     }
@@ -86,9 +92,22 @@ impl Service<Request<Body>> for Balanced {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        match bearer(&self.trust) {
+            Ok(token) => drop(request.headers_mut().insert(AUTHORIZATION, token)),
+            Err(status) => return Box::pin(std::future::ready(Err(status))),
+        }
         Box::pin(call(Arc::clone(&self.choice), request))
     }
+}
+
+/// The token as a header that no log shows.
+fn bearer(trust: &ClientTrust) -> Result<HeaderValue, Status> {
+    let token = trust.token();
+    let value = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
+    let mut value = value.ok_or_else(|| Status::internal("no service token could be signed"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 async fn call(choice: Arc<Choice>, request: Request<Body>) -> Result<Response<Body>, Status> {

@@ -13,12 +13,18 @@ use hyper::http::uri::Authority;
 use hyper::{Method, Request, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rand::Rng as _;
+use rustls_pki_types::ServerName;
+use shopapi_tls::Peer;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, sleep, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::choice::{Choice, Replica};
+use crate::server::ALPN;
+use crate::trust::ClientTrust;
 
 /// One attempt, the first answer included; the callee is in the same network.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
@@ -31,6 +37,9 @@ const BACKOFF_BASE: Duration = Duration::from_millis(50);
 /// Longest pause: a replica that is back gets its share within this time, and four refused connections a second cost nothing.
 const BACKOFF_CAP: Duration = Duration::from_millis(250);
 
+/// Bytes of an answer's headers: a status and its details fit many times.
+const HEADER_BYTES_MAX: u32 = 16 * 1024;
+
 /// A connection that ends sooner counts as a failed attempt: something in between takes connections and drops them.
 const STOOD_MIN: Duration = Duration::from_secs(1);
 
@@ -39,8 +48,47 @@ const FIRST_CALL: &str = "/grpc.health.v1.Health/Check";
 /// An empty gRPC message.
 const EMPTY_MESSAGE: &[u8] = &[0; 5];
 
-type Connection = http2::Connection<TokioIo<TcpStream>, Full<Bytes>, TokioExecutor>;
+type Connection = http2::Connection<TokioIo<TlsStream<TcpStream>>, Full<Bytes>, TokioExecutor>;
 type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a callee is reached.
+#[derive(Clone)]
+struct Way {
+    tls: TlsConnector,
+    callee: &'static str,
+}
+
+impl Way {
+    /// A connection to the callee and to nobody else: its certificate is valid for the host that was dialled and names the callee.
+    async fn secured(
+        &self,
+        address: SocketAddr,
+        authority: &Authority,
+    ) -> Result<TlsStream<TcpStream>, Error> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned())?;
+        let stream = self.tls.connect(name, stream).await?;
+        let session = stream.get_ref().1;
+        let chain = session.peer_certificates();
+        let peer = chain.and_then(|chain| Peer::of(chain.first()?));
+        match peer {
+            Some(peer) if *peer.name == *self.callee => {}
+            Some(peer) => {
+                return Err(format!("reached {} instead of {}", peer.name, self.callee).into());
+            }
+            None => return Err("the callee's certificate names no service".into()),
+        }
+        if session.alpn_protocol() != ALPN.first().copied() {
+            return Err("the callee does not speak HTTP/2".into());
+        }
+        Ok(stream)
+    }
+}
 
 /// The addresses of a callee, each with the name it is called by.
 pub(crate) type Addresses = BTreeMap<SocketAddr, Authority>;
@@ -52,7 +100,16 @@ pub(crate) trait Names: Send + Sync + 'static {
 }
 
 /// Follows the names: a connector for each address there is, none for those that are gone. Dropping it ends the connectors.
-pub(crate) async fn follow(names: impl Names, every: Duration, choice: Arc<Choice>) {
+pub(crate) async fn follow(
+    names: impl Names,
+    trust: ClientTrust,
+    every: Duration,
+    choice: Arc<Choice>,
+) {
+    let way = Way {
+        tls: TlsConnector::from(trust.identity.client_config(ALPN)),
+        callee: trust.callee(),
+    };
     let mut known = Addresses::new();
     let mut connectors: BTreeMap<SocketAddr, DropGuard> = BTreeMap::new();
     let mut tick = tokio::time::interval(every);
@@ -67,6 +124,7 @@ pub(crate) async fn follow(names: impl Names, every: Duration, choice: Arc<Choic
                 tokio::spawn(keep_connected(
                     *address,
                     authority.clone(),
+                    way.clone(),
                     Arc::clone(&choice),
                     stop.clone(),
                 ));
@@ -80,12 +138,13 @@ pub(crate) async fn follow(names: impl Names, every: Duration, choice: Arc<Choic
 async fn keep_connected(
     address: SocketAddr,
     authority: Authority,
+    way: Way,
     choice: Arc<Choice>,
     stop: CancellationToken,
 ) {
     let mut failures = 0_u32;
     while !stop.is_cancelled() {
-        let attempt = timeout(CONNECT_DEADLINE, connect(address, authority.clone()));
+        let attempt = timeout(CONNECT_DEADLINE, connect(address, authority.clone(), &way));
         let connected = tokio::select! {
             connected = attempt => connected,
             () = stop.cancelled() => return,
@@ -111,7 +170,7 @@ async fn keep_connected(
             }
             Ok(Err(error)) => {
                 failures = failures.saturating_add(1);
-                debug!(%address, %error, failures, "cannot connect");
+                refused(address, &error, failures);
             }
             Err(_elapsed) => {
                 failures = failures.saturating_add(1);
@@ -123,6 +182,19 @@ async fn keep_connected(
             () = sleep(backoff(failures).mul_f64(jitter)) => {}
             () = stop.cancelled() => return,
         }
+    }
+}
+
+/// The first failure after a success is news, a TLS error in it a fault that somebody has to mend; the rest would fill the log.
+fn refused(address: SocketAddr, error: &Error, failures: u32) {
+    let is_tls = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
+    if is_tls && failures == 1 {
+        warn!(%address, %error, "the callee's TLS is refused, or ours by it");
+    } else {
+        debug!(%address, %error, failures, "cannot connect");
     }
 }
 
@@ -140,14 +212,15 @@ fn backoff(failures: u32) -> Duration {
 async fn connect(
     address: SocketAddr,
     authority: Authority,
+    way: &Way,
 ) -> Result<(Replica, Connection), Error> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+    let stream = way.secured(address, &authority).await?;
     let (mut sender, mut connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
+        .max_header_list_size(HEADER_BYTES_MAX)
         .handshake(TokioIo::new(stream))
         .await?;
     let first = Request::builder()
@@ -170,7 +243,7 @@ async fn connect(
 /// The full URI of a path at a replica.
 pub(crate) fn origin(authority: &Authority, path: &str) -> Result<Uri, hyper::http::Error> {
     Uri::builder()
-        .scheme("http")
+        .scheme("https")
         .authority(authority.clone())
         .path_and_query(path)
         .build()

@@ -15,8 +15,8 @@ use crate::connector::{Addresses, Names};
 
 /// One look-up; the resolver's own retries are over by then.
 const LOOK_UP_DEADLINE: Duration = Duration::from_secs(3);
-/// What `http` means without a port.
-const PORT_DEFAULT: u16 = 80;
+/// What `https` means without a port.
+const PORT_DEFAULT: u16 = 443;
 
 /// Every endpoint of one callee; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,20 +32,18 @@ struct Endpoint {
 /// The text does not name endpoints. Says the shape, never the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoints {
-    /// Not a list of plain HTTP origins.
-    #[error("must look like http://host:9001, several separated by commas")]
+    /// Not a list of HTTPS origins.
+    #[error("must look like https://host:9001, several separated by commas")]
     Shape,
-    /// TLS is asked for.
-    #[error(
-        "asks for https, but this build speaks plaintext between services: use http:// on a private network"
-    )]
-    Tls,
+    /// Plaintext is asked for.
+    #[error("asks for http, but services speak TLS only: use https://")]
+    Plaintext,
 }
 
 impl FromStr for Endpoints {
     type Err = BadEndpoints;
 
-    /// Reads `http://host:port[,http://host:port…]`.
+    /// Reads `https://host:port[,https://host:port…]`.
     fn from_str(text: &str) -> Result<Self, BadEndpoints> {
         let endpoints: Vec<_> = text
             .split(',')
@@ -58,8 +56,8 @@ impl FromStr for Endpoints {
 fn endpoint(url: &str) -> Result<Endpoint, BadEndpoints> {
     let uri: Uri = url.parse().map_err(|_| BadEndpoints::Shape)?;
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(BadEndpoints::Tls),
+        Some("https") => {}
+        Some("http") => return Err(BadEndpoints::Plaintext),
         _ => return Err(BadEndpoints::Shape),
     }
     let authority = uri.authority().ok_or(BadEndpoints::Shape)?;
@@ -138,7 +136,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_of_addresses_needs_no_look_up() {
-        let list: Endpoints = "http://127.0.0.1:9001, http://[::1]:9011/".parse().unwrap();
+        let list: Endpoints = "https://127.0.0.1:9001, https://[::1]:9011/"
+            .parse()
+            .unwrap();
         let found = list.resolve(&Addresses::new()).await;
         let wanted = [
             ("127.0.0.1:9001", "127.0.0.1:9001"),
@@ -152,12 +152,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_all_its_addresses_and_keeps_them_while_the_resolver_is_away() {
-        let named: Endpoints = "http://localhost:9001".parse().unwrap();
+        let named: Endpoints = "https://localhost:9001".parse().unwrap();
         let found = named.resolve(&Addresses::new()).await;
         assert!(found.keys().all(|at| at.ip().is_loopback()) && !found.is_empty());
 
         // RFC 2606 keeps this name free of addresses.
-        let lost: Endpoints = "http://orders.invalid:9001".parse().unwrap();
+        let lost: Endpoints = "https://orders.invalid:9001".parse().unwrap();
         let before: Addresses = [
             ("10.0.0.7:9001", "orders.invalid:9001"),
             ("10.0.0.8:9001", "another.invalid:9001"),
@@ -177,15 +177,15 @@ mod tests {
             "",
             "127.0.0.1:9001",
             "ftp://127.0.0.1:9001",
-            "http://",
-            "http://host:9001/path",
-            "http://user:secret@host:9001",
-            "http://host:9001,,http://other:9001",
+            "https://",
+            "https://host:9001/path",
+            "https://user:secret@host:9001",
+            "https://host:9001,,https://other:9001",
         ] {
             let refused = wrong.parse::<Endpoints>().unwrap_err();
             assert_eq!(refused, BadEndpoints::Shape, "{wrong:?}");
         }
-        let refused = "https://host:9001".parse::<Endpoints>().unwrap_err();
-        assert_eq!(refused, BadEndpoints::Tls);
+        let refused = "http://host:9001".parse::<Endpoints>().unwrap_err();
+        assert_eq!(refused, BadEndpoints::Plaintext);
     }
 }

@@ -3,16 +3,20 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use devstack::Pki;
+use futures::StreamExt as _;
 use http_body_util::Full;
 use hyper::http::uri::Authority;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use shopapi_tls::{Acceptor, HandshakeLimits, Identity, IdentityFiles};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +30,40 @@ use crate::connector::{Addresses, Names, follow};
 
 /// A call to this path is answered when the replica is told to.
 const SLOW: &str = "/slow";
+
+/// Everybody's certificates and keys.
+pub(crate) struct Everybody {
+    pub(crate) pki: Pki,
+    _dir: TempDir,
+}
+
+pub(crate) fn everybody() -> Everybody {
+    let dir = tempfile::tempdir().unwrap();
+    Everybody {
+        pki: Pki::load_or_create(dir.path()).unwrap(),
+        _dir: dir,
+    }
+}
+
+impl Everybody {
+    pub(crate) fn credentials(&self, service: &str) -> Credentials {
+        let pki = &self.pki;
+        Credentials::load(service, &pki.dir_of(service), &pki.jwt_key(service)).unwrap()
+    }
+
+    pub(crate) fn trust(&self, service: &str) -> Trust {
+        let (dir, key) = (self.pki.dir_of(service), self.pki.jwt_key(service));
+        Trust::load(service, &dir, &key, &self.pki.public_keys()).unwrap()
+    }
+}
+
+/// One set for all tests of this process.
+static EVERYBODY: LazyLock<Everybody> = LazyLock::new(everybody);
+
+/// What the gateway calls orders with.
+fn towards_orders() -> ClientTrust {
+    EVERYBODY.credentials("gateway").towards("orders")
+}
 
 /// A replica of the callee.
 struct Callee {
@@ -47,6 +85,13 @@ impl Callee {
     }
 
     async fn start_at(address: SocketAddr) -> Self {
+        Self::start_as("orders", address).await
+    }
+
+    /// With the certificate of this service.
+    async fn start_as(service: &str, address: SocketAddr) -> Self {
+        let files = IdentityFiles::in_dir(&EVERYBODY.pki.dir_of(service));
+        let tls = Identity::load(files).unwrap().server_config(&[b"h2"]);
         let listener = TcpListener::bind(address).await.unwrap();
         let callee = Self {
             address: listener.local_addr().unwrap(),
@@ -60,9 +105,11 @@ impl Callee {
         let (calls, go_on) = (Arc::clone(&callee.calls), callee.go_on.clone());
         let tasks = callee.tasks.clone();
         callee.tasks.spawn(async move {
+            let acceptor = Acceptor::new(tls, HandshakeLimits::default());
+            let mut incoming = Box::pin(acceptor.incoming(Arc::new(listener)));
             loop {
                 let stream = tokio::select! {
-                    accepted = listener.accept() => accepted.unwrap().0,
+                    secured = incoming.next() => secured.unwrap(),
                     () = drain.cancelled() => return,
                     () = kill.cancelled() => return,
                 };
@@ -113,9 +160,9 @@ impl Callee {
 fn over(callees: &[&Callee]) -> Balanced {
     let list: Vec<String> = callees
         .iter()
-        .map(|callee| format!("http://{}", callee.address))
+        .map(|callee| format!("https://{}", callee.address))
         .collect();
-    Balanced::connect(list.join(",").parse().unwrap())
+    Balanced::connect(list.join(",").parse().unwrap(), towards_orders())
 }
 
 async fn ask(channel: &Balanced, path: &str, repeat: bool) -> Result<(), tonic::Code> {
@@ -262,11 +309,11 @@ async fn a_process_that_accepts_and_never_answers_gets_no_calls() {
     let frozen = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let lives = Callee::start().await;
     let list = format!(
-        "http://{},http://{}",
+        "https://{},https://{}",
         frozen.local_addr().unwrap(),
         lives.address
     );
-    let channel = Balanced::connect(list.parse().unwrap());
+    let channel = Balanced::connect(list.parse().unwrap(), towards_orders());
     for _ in 0..50 {
         ask(&channel, "/quick", false).await.unwrap();
     }
@@ -333,14 +380,18 @@ impl Names for Moving {
 async fn calls_follow_the_name_to_other_addresses() {
     let (one, two) = (Callee::start().await, Callee::start().await);
     let addresses = |callee: &Callee| -> Addresses {
-        let name = Authority::from_static("orders.example:9001");
+        let name = Authority::from_static("shopapi-orders:9001");
         [(callee.address, name)].into()
     };
     let (move_on, name) = watch::channel(addresses(&one));
     let choice = Arc::new(Choice::new());
     let followed = Arc::clone(&choice);
     let every = Duration::from_millis(10);
-    let channel = Balanced::following(choice, follow(Moving(name), every, followed));
+    let channel = Balanced::following(
+        choice,
+        towards_orders(),
+        follow(Moving(name), towards_orders(), every, followed),
+    );
     until(&channel, || one.calls() > 0).await;
 
     // A call under way on the old address, and none that fails while the name moves.
@@ -360,3 +411,19 @@ async fn calls_follow_the_name_to_other_addresses() {
     }
     assert_eq!((one.calls(), two.calls()), (ones, twos + 20));
 }
+
+#[tokio::test]
+async fn a_callee_that_is_not_who_was_meant_gets_no_calls() {
+    let elsewhere = Callee::start_as("payments", ([127, 0, 0, 1], 0).into()).await;
+    let channel = over(&[&elsewhere]);
+    let refused = Err(tonic::Code::Unavailable);
+    assert_eq!(ask(&channel, "/quick", false).await, refused);
+    assert_eq!(elsewhere.calls(), 0);
+    let meant = Callee::start().await;
+    ask(&over(&[&meant, &elsewhere]), "/quick", false)
+        .await
+        .unwrap();
+    assert_eq!((meant.calls(), elsewhere.calls()), (1, 0));
+}
+
+mod doors;
