@@ -84,7 +84,7 @@ busybox_in() {
 }
 
 step "Debian root file system (mmdebstrap)"
-[ -x "$work/base/root/bin/busybox" ] || debian base base-files libc6 libgcc-s1 tzdata busybox-static
+[ -x "$work/base/root/bin/busybox" ] || debian base base-files libc6 libc-bin libgcc-s1 tzdata busybox-static
 
 step "PostgreSQL and NATS (wheels, hashes checked)"
 wheels=$work/wheels
@@ -144,17 +144,14 @@ DOCKERFILE
 image nats:2.15.1
 
 step "image prometheus"
-[ -x "$work/prometheus/root/usr/bin/prometheus" ] || {
-  debian prometheus-debian prometheus
-  rm -rf "$work/prometheus"
-  mkdir -p "$work/prometheus/root/usr/bin"
-  cp "$work/prometheus-debian/root/usr/bin/prometheus" "$work/prometheus/root/usr/bin/"
-  # It is linked against libc alone.
-  cp -a "$work"/base/root/{lib,lib64,usr/lib} "$work/prometheus/" 2>/dev/null || true
-  rm -rf "$work/prometheus-debian"
-}
+[ -x "$work/prometheus-debian/root/usr/bin/prometheus" ] || debian prometheus-debian prometheus
+rm -rf "$work/prometheus"
+mkdir -p "$work/prometheus/root/usr/bin"
+cp "$work/prometheus-debian/root/usr/bin/prometheus" "$work/prometheus/root/usr/bin/"
+# It is linked against libc alone.
+cp -a "$work/base/root/lib" "$work/base/root/lib64" "$work/prometheus/root/"
 root=$work/prometheus/root
-mkdir -p "$root/lib/x86_64-linux-gnu" "$root/tmp" "$work/prometheus/data"
+mkdir -p "$root/tmp" "$work/prometheus/data"
 busybox_in "$root" sh wget
 cat >"$work/prometheus/Dockerfile" <<'DOCKERFILE'
 FROM scratch

@@ -63,7 +63,15 @@ pub fn wide(count: usize) -> Vec<Product> {
 /// When the database refuses.
 pub async fn put_on_offer(cluster: &Cluster, products: &[Product]) -> Result<()> {
     let client = cluster.connect("inventory_owner", "inventorydb").await?;
-    add(&client, products)
+    offer(&client, products).await
+}
+
+/// The same over a connection to `inventorydb` as its owner.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn offer(client: &Client, products: &[Product]) -> Result<()> {
+    add(client, products)
         .await
         .context("putting products on offer")
 }

@@ -21,6 +21,7 @@ pub struct Api {
     client: Client<HttpConnector, Full<Bytes>>,
     base: String,
     token: Option<String>,
+    refresh_token: Option<String>,
 }
 
 /// What came back.
@@ -77,14 +78,21 @@ impl Api {
     /// A client of the gateway at `gateway`.
     #[must_use]
     pub fn new(gateway: SocketAddr) -> Self {
+        Self::of_url(&format!("http://{gateway}"))
+    }
+
+    /// A client of the gateway at `http://host:port`.
+    #[must_use]
+    pub fn of_url(base: &str) -> Self {
         let mut connector = HttpConnector::new();
         // A delayed small write would be measured as the server's latency.
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Self {
             client,
-            base: format!("http://{gateway}"),
+            base: base.to_owned(),
             token: None,
+            refresh_token: None,
         }
     }
 
@@ -94,16 +102,55 @@ impl Api {
     /// When the login is refused.
     pub async fn login(&self, email: &str, password: &str) -> Result<Self> {
         let body = json!({ "email": email, "password": password });
-        let answer = self
-            .post("/api/v1/auth/login", &body, &[])
-            .await?
-            .expect(&[200])
-            .with_context(|| format!("logging in as {email}"))?;
-        let token = answer.text("access_token").to_owned();
+        self.tokens("login", &body)
+            .await
+            .with_context(|| format!("logging in as {email}"))
+    }
+
+    /// The same pool on behalf of somebody who was not known before.
+    ///
+    /// # Errors
+    /// When the registration is refused.
+    pub async fn register(&self, email: &str, password: &str) -> Result<Self> {
+        let body = json!({ "email": email, "password": password });
+        self.tokens("register", &body)
+            .await
+            .with_context(|| format!("registering {email}"))
+    }
+
+    /// The same user with new tokens; those of `self` are used up.
+    ///
+    /// # Errors
+    /// When the refresh token is refused.
+    pub async fn refreshed(&self) -> Result<Self> {
+        let body = json!({ "refresh_token": self.refresh_token });
+        self.tokens("refresh", &body).await.context("refreshing")
+    }
+
+    /// Ends the user's login.
+    ///
+    /// # Errors
+    /// When the gateway does not take it.
+    pub async fn logout(&self) -> Result<()> {
+        let body = json!({ "refresh_token": self.refresh_token });
+        let answer = self.post("/api/v1/auth/logout", &body, &[]).await?;
+        answer.expect(&[204]).map(drop).context("logging out")
+    }
+
+    async fn tokens(&self, call: &str, body: &Value) -> Result<Self> {
+        let path = format!("/api/v1/auth/{call}");
+        let answer = self.post(&path, body, &[]).await?.expect(&[200, 201])?;
         Ok(Self {
-            token: Some(token),
+            token: Some(answer.text("access_token").to_owned()),
+            refresh_token: Some(answer.text("refresh_token").to_owned()),
             ..self.clone()
         })
+    }
+
+    /// What the gateway gave: the access token and the refresh token.
+    #[must_use]
+    pub fn secrets(&self) -> (Option<&str>, Option<&str>) {
+        (self.token.as_deref(), self.refresh_token.as_deref())
     }
 
     /// `GET path`.

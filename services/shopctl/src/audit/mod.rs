@@ -14,6 +14,7 @@ pub mod invariants;
 pub mod judge;
 mod read;
 mod show;
+mod target;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use devstack::{AUDIT_ROLE, PortMap, Progress, Secrets};
+use devstack::{PortMap, Progress};
 use shopapi_proto::admin::v1::Act;
 
 use crate::checkout::StackArgs;
@@ -33,8 +34,8 @@ use crate::ui::Ui;
 use judge::{Kind, Listed, Violation, confirm};
 use read::Reader;
 
-pub use read::Target;
 pub use show::show;
+pub use target::Target;
 
 /// Between two reads: longer than a hand-over between services takes under load.
 const BETWEEN_READS: Duration = Duration::from_secs(1);
@@ -63,6 +64,12 @@ pub struct AuditArgs {
         hide_env_values = true
     )]
     url: Option<String>,
+    /// A server for each database: a folder with their URLs in orders-url, inventory-url, payments-url, provider-url
+    #[arg(long, value_name = "DIR", env = "SHOPCTL_AUDIT_URLS")]
+    urls: Option<PathBuf>,
+    /// The identity of shopctl; with --urls its ca.crt vouches for the servers
+    #[arg(long, value_name = "DIR", env = "SHOPCTL_TLS_DIR")]
+    tls_dir: Option<PathBuf>,
     /// With --final: where payments serves gRPC, to look up open attempts first; without it the stack of `shopctl dev`
     #[arg(long, value_name = "URL", env = "SHOPCTL_PAYMENTS_URL")]
     payments: Option<String>,
@@ -147,7 +154,7 @@ pub async fn run(args: &AuditArgs, ui: &Ui) -> Result<ExitCode> {
 
 /// What payments would look up later it looks up now, where it can be asked. Without that the verdict is as right and comes later.
 async fn look_up_open_attempts(args: &AuditArgs, ui: &Ui) {
-    if args.url.is_some() && args.payments.is_none() {
+    if (args.url.is_some() || args.urls.is_some()) && args.payments.is_none() {
         return;
     }
     let services = Services {
@@ -170,6 +177,13 @@ fn target(args: &AuditArgs) -> Result<Target> {
     if let Some(url) = &args.url {
         return Target::parse(url);
     }
+    if let Some(urls) = &args.urls {
+        let ca = args
+            .tls_dir
+            .as_deref()
+            .context("--urls needs --tls-dir: its ca.crt vouches for the database servers")?;
+        return Target::of_files(urls, &ca.join("ca.crt"));
+    }
     let home = StackArgs {
         home: args.home.clone(),
         ..StackArgs::default()
@@ -178,9 +192,7 @@ fn target(args: &AuditArgs) -> Result<Target> {
     let state = home.join(STATE);
     let ports = PortMap::of_stack(&state)
         .context("`shopctl dev` has never run here; start it, or name a server with --url")?;
-    let secrets = Secrets::load_or_create(&state.join("secrets"))?;
-    let ca = state.join("pki/ca.crt");
-    Target::on_loopback(ports.postgres, secrets.password(AUDIT_ROLE), &ca)
+    Target::of_state(&state, &ports)
 }
 
 /// Reads the books until every finding is confirmed or gone.

@@ -1,72 +1,17 @@
 //! Reads the books: one read-only snapshot per database, orders in ranges so that memory stays bounded.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
-use devstack::{AUDIT_ROLE, Cluster};
-use shopapi_postgres::{ConfigError, PgConfig};
+use anyhow::{Context, Result};
 use tokio_postgres::{Client, Row, Transaction};
 use uuid::Uuid;
 
 use super::books::{ChargeRow, OrderCase, OrderRow, PaymentRow, ReservationRow, StockRow};
 use super::judge::Reading;
+use super::target::Target;
 
-/// Shown in `pg_stat_activity`.
-const APPLICATION: &str = "shopctl audit";
-/// Each read names its own.
-const ANY_DATABASE: &str = "ordersdb";
 /// Orders held in memory at once: about 100 MB at most.
 const ORDERS_PER_RANGE: i64 = 100_000;
-
-/// The server whose books are audited.
-#[derive(Debug, Clone)]
-pub struct Target {
-    config: PgConfig,
-}
-
-impl Target {
-    /// The cluster of a stack, as the audit's read-only role.
-    ///
-    /// # Errors
-    /// When the cluster's authority cannot be read.
-    pub fn of_cluster(cluster: &Cluster) -> Result<Self> {
-        Self::parse(&cluster.url(AUDIT_ROLE, ANY_DATABASE))
-    }
-
-    /// A server by loopback port, the password of the audit's role and the file with the authority that vouches for it.
-    ///
-    /// # Errors
-    /// When that file cannot be read.
-    pub fn on_loopback(port: u16, password: &str, ca: &Path) -> Result<Self> {
-        let url = format!("postgres://{AUDIT_ROLE}:{password}@127.0.0.1:{port}/{ANY_DATABASE}");
-        let config = PgConfig::parse(&url, APPLICATION)?.trusting(ca)?;
-        Ok(Self { config })
-    }
-
-    /// A server by URL; the database in it does not matter and may be left out.
-    ///
-    /// # Errors
-    /// When it is no PostgreSQL URL.
-    pub fn parse(url: &str) -> Result<Self> {
-        let config = match PgConfig::parse(url, APPLICATION) {
-            Err(ConfigError::Missing("database name")) => {
-                let (server, query) = url.split_once('?').unwrap_or((url, ""));
-                let server = server.trim_end_matches('/');
-                PgConfig::parse(&format!("{server}/{ANY_DATABASE}?{query}"), APPLICATION)
-            }
-            parsed => parsed,
-        };
-        let config = config.map_err(|error| anyhow!("the database URL {error}"))?;
-        Ok(Self { config })
-    }
-
-    async fn connect(&self, database: &str) -> Result<Client> {
-        shopapi_postgres::connect(&self.config.database_named(database))
-            .await
-            .with_context(|| format!("connecting to {database}; is the stack running?"))
-    }
-}
 
 /// Connections to the four databases that keep books.
 pub(super) struct Reader {
