@@ -6,3 +6,4 @@ pub mod journal;
 pub mod maintenance;
 pub mod reads;
 pub mod sagas;
+pub mod telemetry;

@@ -5,3 +5,4 @@ pub mod ledger;
 pub mod maintenance;
 pub mod outbox;
 pub mod provider;
+pub mod telemetry;
