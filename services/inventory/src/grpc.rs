@@ -12,6 +12,7 @@ mod catalog;
 mod commands;
 mod server;
 mod status;
+mod tree;
 mod wire;
 
 use actor_kit::Mailbox;

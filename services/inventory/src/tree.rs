@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use actor_kit::Mailbox;
-use actor_kit::tree::{ChildSpec, Tree};
+use actor_kit::tree::{ChildSpec, Tree, TreeWindow};
 use shopapi_health::Readiness;
 use stock::{KeeperMsg, keeper};
 
@@ -54,7 +54,10 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
     // Nobody but itself sends to it.
     let maintenance = Mailbox::new("maintenance", 1);
 
+    let window = TreeWindow::default();
+
     Tree::new("inventory")
+        .seen_through(&window)
         .intensity(5, Duration::from_secs(60))
         .child(ChildSpec::task(
             "health",
@@ -84,8 +87,9 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
             "grpc",
             "adapter; started last, stopped first",
             move |stop| {
+                let window = window.clone();
                 let (port, api, trust) = (grpc.clone(), api.clone(), trust.clone());
-                async move { grpc::serve(port.listener()?, api, trust, stop).await }
+                async move { grpc::serve(port.listener()?, api, trust, window, stop).await }
             },
         ))
 }

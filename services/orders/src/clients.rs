@@ -22,6 +22,7 @@ use std::time::Duration;
 use actor_kit::{Permit, Reply, TraceContext};
 use order_saga::{CallError, OrderId};
 use tonic::Status;
+use tracing::field::Empty;
 use tracing::{Span, error, info_span, warn};
 
 use crate::grpc::status;
@@ -62,19 +63,19 @@ fn command_span(
     if !trace.is_valid() {
         return (Span::none(), String::new());
     }
-    let span = info_span!(
-        "rpc",
-        otel.name = format_args!("{service}/{method}"),
-        otel.kind = "client",
-        rpc.system = "grpc",
-        rpc.service = service,
-        rpc.method = method,
-        order.id = order_id.0,
-    );
-    trace.parent_of(&span);
-    let own = TraceContext::of(&span);
-    let traceparent = if own.is_valid() { &own } else { trace }.traceparent();
-    (span, traceparent.unwrap_or_default())
+    let (span, own) = trace.child(|| {
+        info_span!(
+            "rpc",
+            otel.name = format_args!("{service}/{method}"),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            rpc.system = "grpc",
+            rpc.service = service,
+            rpc.method = method,
+            order.id = order_id.0,
+        )
+    });
+    (span, own.traceparent().unwrap_or_default())
 }
 
 /// Sends the commands as one call and answers each of them.
@@ -130,7 +131,8 @@ async fn call<I, K, A, R, Sent>(
             CallError::Unavailable
         }
     };
-    for (_, reply, ..) in waiting {
+    for (_, reply, span, _) in waiting {
+        span.record("otel.status_code", "ERROR");
         reply.send(Err(failure));
     }
 }

@@ -18,6 +18,7 @@ mod orders;
 mod reads;
 mod server;
 pub(crate) mod status;
+mod tree;
 mod watch;
 
 use std::sync::Arc;

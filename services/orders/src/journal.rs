@@ -22,12 +22,13 @@ use actor_kit::{Mailbox, TraceContext};
 use order_saga::{JournalEntry, Journaled, OrderId};
 use orders_sql::queries::journal as sql;
 use outbox::{DrainerMsg, OutboxEvent};
-use shopapi_postgres::{Client, Disconnected, Failure, FailureClass, PgConfig, Session};
+use shopapi_postgres::{Client, Disconnected, Failure, FailureClass, PgConfig, Session, timed};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 use tracing::{Instrument as _, error, info};
 
 use crate::store::settle_plans;
+use crate::telemetry;
 use columns::Columns;
 
 /// How long the statements of one batch may take; above the role's `statement_timeout`, so that the server's answer normally comes first.
@@ -78,11 +79,16 @@ impl BatchStore for SqlJournal {
             .map_err(|gone| BatchError::Disconnected(gone.to_string()))?;
         let spans = spans::of(batch);
         let writing = write(client, batch, columns).instrument(spans.batch.clone());
-        let decided = match timeout(BATCH_DEADLINE, writing).await {
-            Ok(Ok(decided)) => decided,
-            Ok(Err(error)) => return Err(batch_error(session.judge(&error))),
-            Err(_elapsed) => return Err(batch_error(session.overdue())),
+        let writing = timed("commit_batch", timeout(BATCH_DEADLINE, writing));
+        let failure = match writing.await {
+            Ok(Ok(decided)) => Ok(decided),
+            Ok(Err(error)) => Err(session.judge(&error)),
+            Err(_elapsed) => Err(session.overdue()),
         };
+        let decided = failure.map_err(|failure| {
+            spans.failed();
+            batch_error(failure)
+        })?;
         drop(spans);
         if !decided.events.is_empty() {
             // Dropped when the drainer is full or gone: it claims the rows. The hand-over belongs to no single order's trace.
@@ -218,7 +224,12 @@ fn verdicts(
             Fate::Won(at) if matches!(entry, JournalEntry::Accept(_)) => {
                 Verdict::Done(Journaled::Accepted { at })
             }
-            Fate::Won(at) => Verdict::Done(Journaled::Written { at }),
+            Fate::Won(at) => {
+                if let JournalEntry::Transition(transition) = entry {
+                    telemetry::committed(transition, at);
+                }
+                Verdict::Done(Journaled::Written { at })
+            }
             Fate::Busy => Verdict::Busy,
             Fate::Lost | Fate::Stale => Verdict::Done(Journaled::Stale),
             Fate::KeyTaken {

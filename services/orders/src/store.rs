@@ -15,7 +15,7 @@ use order_saga::{
     StoreUnavailable, Version,
 };
 use orders_sql::queries::{reads, sagas};
-use shopapi_postgres::{Client, ReadPool};
+use shopapi_postgres::{Client, ReadPool, timed};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tracing::warn;
@@ -83,7 +83,7 @@ impl OrderStore {
         &self,
         statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Read<T> {
-        timeout(self.0.deadline, statement).await
+        timed("read", timeout(self.0.deadline, statement)).await
     }
 
     /// Gives the connection back, or drops it when its state is in doubt.

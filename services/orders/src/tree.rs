@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use actor_kit::StopSignal;
 use actor_kit::batch::{BatchLimits, BatchWriter};
-use actor_kit::tree::{ChildSpec, Tree};
+use actor_kit::tree::{ChildSpec, Tree, TreeWindow};
 use jetstream::{Connection, ConsumerSpec, JetStreamConsumer, JetStreamPublisher, StreamSpec};
 use order_saga::{Links, OrderTail, SagaRegistry, SagaSweeper, random_jitter};
 use outbox::{OutboxDrainer, PlanLimits};
@@ -98,12 +98,15 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
     let tree = tree.child(letters(&boxes, &parts));
     let tree = sagas(tree, &boxes, &parts, links);
     let (port, trust) = (parts.grpc, config.trust.clone());
+    let window = TreeWindow::default();
+    let tree = tree.seen_through(&window);
     tree.child(ChildSpec::task(
         "grpc",
         "adapter; started last, stopped first",
         move |stop| {
+            let window = window.clone();
             let (port, api, trust) = (port.clone(), api.clone(), trust.clone());
-            async move { grpc::serve(port.listener()?, api, trust, stop).await }
+            async move { grpc::serve(port.listener()?, api, trust, window, stop).await }
         },
     ))
 }

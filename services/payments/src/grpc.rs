@@ -6,9 +6,11 @@
 
 mod admin;
 mod convert;
+mod tree;
 
 use std::sync::Arc;
 
+use actor_kit::tree::TreeWindow;
 use actor_kit::{ActorError, StopSignal, TraceContext};
 use futures::future::join_all;
 use payment::ledger::PaymentBooks;
@@ -18,8 +20,8 @@ use shopapi_proto::payments::v1 as wire;
 use shopapi_proto::payments::v1::payments_service_server::{
     PaymentsService, PaymentsServiceServer,
 };
-use shopapi_rpc::Trust;
 use shopapi_rpc::server::{self, Exposed, ServerLimits};
+use shopapi_rpc::{Trust, tree_service};
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span, info_span};
@@ -37,6 +39,7 @@ pub(crate) async fn serve<B: PaymentBooks>(
     desk: PaymentDesk<B>,
     operators: OperatorDesk,
     trust: Trust,
+    window: TreeWindow,
     limits: Limits,
     stop: StopSignal,
 ) -> Result<(), ActorError> {
@@ -46,7 +49,8 @@ pub(crate) async fn serve<B: PaymentBooks>(
     let admin = PaymentsAdminServer::new(admin::AdminApi(operators))
         .max_decoding_message_size(limits.message_bytes_max)
         .max_encoding_message_size(ADMIN_BYTES_MAX);
-    let exposed = Exposed::new().with(service).with(admin);
+    let tree = tree_service("payments", move || tree::actors(&window));
+    let exposed = Exposed::new().with(service).with(admin).with(tree);
     let limits = ServerLimits {
         streams_max: limits.streams_max,
         call_deadline: limits.call_deadline,

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use actor_kit::Mailbox;
 use actor_kit::batch::{BatchLimits, BatchWriter};
-use actor_kit::tree::{ChildSpec, Tree};
+use actor_kit::tree::{ChildSpec, Tree, TreeWindow};
 use jetstream::{
     Connection, ConsumerMsg, Each, JetStreamConsumer, JetStreamPublisher, PublisherMsg, StreamSpec,
 };
@@ -112,7 +112,9 @@ pub(crate) fn tree(
         publisher: mailboxes.publisher.clone(),
         letters: mailboxes.letters.clone(),
     };
+    let window = TreeWindow::default();
     Tree::new("payments")
+        .seen_through(&window)
         .intensity(5, Duration::from_secs(60))
         .child(ledger_child(outside, mailboxes))
         .child(publisher_child(outside, mailboxes))
@@ -122,7 +124,7 @@ pub(crate) fn tree(
         .child(processor_child(outside, mailboxes, ledger, books, limits))
         .child(maintenance_child(outside, limits))
         .child(consumer_child(outside, mailboxes, desk.clone()))
-        .child(grpc_child(outside, desk, operators, limits))
+        .child(grpc_child(outside, desk, operators, window.clone(), limits))
 }
 
 fn ledger_child(outside: &Outside, mailboxes: &Mailboxes) -> ChildSpec {
@@ -250,6 +252,7 @@ fn grpc_child(
     outside: &Outside,
     desk: PaymentDesk<Books>,
     operators: OperatorDesk,
+    window: TreeWindow,
     limits: Limits,
 ) -> ChildSpec {
     let (listener, trust) = (Arc::clone(&outside.listener), outside.trust.clone());
@@ -262,6 +265,7 @@ fn grpc_child(
                 desk.clone(),
                 operators.clone(),
                 trust.clone(),
+                window.clone(),
                 limits,
                 stop,
             )
@@ -276,6 +280,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_tree_runs_as_it_is_drawn() {
+        let set = tempfile::tempdir().unwrap();
+        devstack::Pki::load_or_create(set.path()).unwrap();
         // Nothing listens there: a lost database and a lost bus are states.
         let nowhere = PgConfig::parse("postgres://u:p@127.0.0.1:1/x", "test").unwrap();
         let outside = Outside {
@@ -286,6 +292,7 @@ mod tests {
             bus: Connection::open(&BusOptions::new("nats://127.0.0.1:1", "test"))
                 .await
                 .unwrap(),
+            trust: Trust::in_set("payments", set.path()).unwrap(),
             listener: Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap()),
         };
         let limits = Limits::default();

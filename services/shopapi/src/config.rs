@@ -4,13 +4,13 @@
 //! that one file can serve a whole stack; a `SHOPAPI_` variable that no service knows is refused, because it is a spelling mistake.
 
 mod parse;
+mod wires;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use jetstream::BusOptions;
 use secrecy::SecretString;
-use shopapi_auth::{DemoUser, KeyRing, PasswordPool, UserKey, UserKeys};
+use shopapi_auth::{DemoUser, KeyRing, PasswordPool, UserKey, UserKeyError, UserKeys};
 use shopapi_gateway::TrustedProxies;
 use shopapi_postgres::PgConfig;
 use shopapi_postgres::migrate::Schema;
@@ -18,7 +18,8 @@ use shopapi_rpc::{BadEndpoints, Endpoints, Trust, TrustError};
 use shopapi_telemetry::{LogFormat, Otel};
 
 use crate::env::{Env, Problems};
-use parse::{addr, bus_options, loopback};
+use parse::{addr, loopback};
+use wires::{bus, database, is_dev, is_guessable, owned_database};
 
 const MODE: &str = "SHOPAPI_MODE";
 const LOG_FORMAT: &str = "SHOPAPI_LOG_FORMAT";
@@ -29,6 +30,9 @@ const HTTP_ADDR: &str = "SHOPAPI_HTTP_ADDR";
 const GRPC_ADDR: &str = "SHOPAPI_GRPC_ADDR";
 const HEALTH_ADDR: &str = "SHOPAPI_HEALTH_ADDR";
 const TLS_DIR: &str = "SHOPAPI_TLS_DIR";
+const DATABASE_CA: &str = "SHOPAPI_DATABASE_CA";
+const NATS_CA: &str = "SHOPAPI_NATS_CA";
+const ALLOW_UNSAFE_DURABILITY: &str = "SHOPAPI_ALLOW_UNSAFE_DURABILITY";
 const SERVICE_KEY: &str = "SHOPAPI_SERVICE_KEY";
 const SERVICE_PUBLIC_KEYS: &str = "SHOPAPI_SERVICE_PUBLIC_KEYS";
 const ORDERS_URL: &str = "SHOPAPI_ORDERS_URL";
@@ -50,8 +54,11 @@ const LOG_FORMAT_SHORT: &str = "LOG_FORMAT";
 /// What is logged unless `RUST_LOG` says otherwise. ractor's spans would only repeat what ours say.
 const LOG_FILTER: &str = "info,ractor=warn";
 
+/// How to come by a secret.
+const A_SECRET: &str = "the output of `openssl rand -hex 32`";
+
 /// Every `SHOPAPI_` variable of every command.
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 26] = [
     MODE,
     LOG_FORMAT,
     DATABASE_URL,
@@ -61,6 +68,9 @@ const KNOWN: [&str; 23] = [
     GRPC_ADDR,
     HEALTH_ADDR,
     TLS_DIR,
+    DATABASE_CA,
+    NATS_CA,
+    ALLOW_UNSAFE_DURABILITY,
     SERVICE_KEY,
     SERVICE_PUBLIC_KEYS,
     ORDERS_URL,
@@ -83,7 +93,9 @@ Configuration comes from the environment:
   all         SHOPAPI_MODE=dev|prod (prod), LOG_FORMAT=text|json (text), RUST_LOG (info),
               OTEL_EXPORTER_OTLP_ENDPOINT and the other standard OTEL_ variables
   services    SHOPAPI_TLS_DIR (tls.crt, tls.key, ca.crt), SHOPAPI_SERVICE_KEY (jwt.key),
-              SHOPAPI_SERVICE_PUBLIC_KEYS (a directory of <service>.pem)
+              SHOPAPI_SERVICE_PUBLIC_KEYS (a directory of <service>.pem),
+              SHOPAPI_DATABASE_CA, SHOPAPI_NATS_CA (ca.crt of SHOPAPI_TLS_DIR),
+              SHOPAPI_ALLOW_UNSAFE_DURABILITY=yes|no (no; dev only: a database without fsync)
   gateway     SHOPAPI_ORDERS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_DATABASE_URL,
               SHOPAPI_USER_JWT_SECRET [.._PREVIOUS], SHOPAPI_DEMO_USERS (dev),
               SHOPAPI_TRUSTED_PROXIES (none), SHOPAPI_HTTP_ADDR (127.0.0.1:8080),
@@ -98,7 +110,8 @@ Configuration comes from the environment:
               .._PROVIDER_URL: the owners' URLs; those that are set are migrated
   healthcheck SHOPAPI_HEALTH_ADDR, or SHOPAPI_HTTP_ADDR for the gateway
 SHOPAPI_ORDERS_URL, _INVENTORY_URL and _PAYMENTS_URL name every replica: https://host:port[,https://host:port..];
-a name stands for all its addresses and is looked up again every few seconds.";
+a name stands for all its addresses and is looked up again every few seconds.
+Any SHOPAPI_X may come as SHOPAPI_X_FILE: the trimmed content of that file is the value.";
 
 type Telemetry = shopapi_telemetry::Config;
 
@@ -110,12 +123,11 @@ pub(crate) fn gateway(mut env: Env) -> Result<(Telemetry, shopapi_gateway::Confi
     let trust = trust(&mut env, "gateway");
     let orders_url = env.required(ORDERS_URL, "https://127.0.0.1:9001", endpoints);
     let inventory_url = env.required(INVENTORY_URL, "https://127.0.0.1:9002", endpoints);
-    let user_key = env.required(
-        USER_JWT_SECRET,
-        "the output of `openssl rand -hex 32`",
-        user_key_from,
-    );
-    let previous = env.optional(USER_JWT_SECRET_PREVIOUS, user_key_from);
+    let is_dev = is_dev(&mut env);
+    let user_key = env.required(USER_JWT_SECRET, A_SECRET, |text| {
+        user_key_from(text, is_dev)
+    });
+    let previous = env.optional(USER_JWT_SECRET_PREVIOUS, |text| user_key_from(text, is_dev));
     let database = database(&mut env, DATABASE_URL, "gatewaydb", "gateway");
     let trusted_proxies = env.or(TRUSTED_PROXIES, TrustedProxies::default(), str::parse);
     let demo_users = demo_users(&mut env);
@@ -145,7 +157,7 @@ pub(crate) fn orders(mut env: Env) -> Result<(Telemetry, shopapi_orders::Config)
     let health = env.or(HEALTH_ADDR, loopback(9101), addr);
     let trust = trust(&mut env, "orders");
     let database = database(&mut env, DATABASE_URL, "ordersdb", "orders");
-    let bus = bus(&mut env, "orders");
+    let bus = bus(&mut env, "orders", trust.as_ref());
     let inventory = env.required(INVENTORY_URL, "https://127.0.0.1:9002", endpoints);
     let payments = env.required(PAYMENTS_URL, "https://127.0.0.1:9003", endpoints);
     let config = (|| {
@@ -191,7 +203,7 @@ pub(crate) fn payments(mut env: Env) -> Result<(Telemetry, shopapi_payments::Con
     let trust = trust(&mut env, "payments");
     let database_config = database(&mut env, DATABASE_URL, "paymentsdb", "payments");
     let provider = database(&mut env, PROVIDER_DATABASE_URL, "providerdb", "provider");
-    let bus = bus(&mut env, "payments");
+    let bus = bus(&mut env, "payments", trust.as_ref());
     let config = (|| {
         Some(shopapi_payments::Config {
             grpc_addr,
@@ -215,8 +227,7 @@ pub(crate) fn migrate(mut env: Env) -> Result<(Telemetry, Vec<(Schema, PgConfig)
     for schema in Schema::ALL {
         let key = migrate_key(schema);
         any |= env.text(key).is_some();
-        let parsed = env.optional(key, |url| PgConfig::parse(url, "shopapi-migrate"));
-        databases.extend(parsed.map(|config| (schema, config)));
+        databases.extend(owned_database(&mut env, key).map(|config| (schema, config)));
     }
     if !any {
         env.problem(
@@ -279,11 +290,7 @@ fn telemetry(env: &mut Env, service_name: &'static str) -> Option<Telemetry> {
 
 /// Demo users are for development: their passwords are known to everybody who reads the configuration.
 fn demo_users(env: &mut Env) -> Option<Vec<DemoUser>> {
-    let is_dev = env.or(MODE, false, |text| match text {
-        "dev" => Ok(true),
-        "prod" => Ok(false),
-        _ => Err("must be `dev` or `prod`"),
-    });
+    let is_dev = is_dev(env);
     let Some(list) = env.text(DEMO_USERS).map(SecretString::from) else {
         return Some(Vec::new());
     };
@@ -305,15 +312,21 @@ fn passwords(env: &mut Env) -> Option<PasswordPool> {
         .ok()
 }
 
-fn user_key_from(secret: &str) -> Result<UserKey, shopapi_auth::UserKeyError> {
-    UserKey::new(secret)
+/// Why a secret does not sign users' tokens.
+#[derive(Debug, thiserror::Error)]
+enum BadUserKey {
+    #[error(transparent)]
+    Unusable(#[from] UserKeyError),
+    #[error("{0}: outside SHOPAPI_MODE=dev it has to be random, for example {A_SECRET}")]
+    Guessable(&'static str),
 }
 
-fn database(env: &mut Env, key: &str, database: &str, application: &str) -> Option<PgConfig> {
-    let example = format!("postgres://{application}:PASSWORD@127.0.0.1:5432/{database}");
-    env.required(key, &example, |url| {
-        PgConfig::parse(url, &format!("shopapi-{application}"))
-    })
+fn user_key_from(secret: &str, is_dev: bool) -> Result<UserKey, BadUserKey> {
+    let key = UserKey::new(secret)?;
+    match is_guessable(secret) {
+        Some(why) if !is_dev => Err(BadUserKey::Guessable(why)),
+        _ => Ok(key),
+    }
 }
 
 /// Who this process is. A file that is unreadable, expired or does not fit is named together with its variable.
@@ -339,12 +352,6 @@ fn trust(env: &mut Env, service: &str) -> Option<Trust> {
 /// Where the replicas of another service are.
 fn endpoints(text: &str) -> Result<Endpoints, BadEndpoints> {
     text.parse()
-}
-
-fn bus(env: &mut Env, service: &str) -> Option<BusOptions> {
-    env.required(NATS_URL, "nats://127.0.0.1:4222", |urls| {
-        bus_options(urls, service)
-    })
 }
 
 #[cfg(test)]

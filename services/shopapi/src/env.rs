@@ -1,16 +1,26 @@
-//! The environment as text: reads keys, collects every problem, refuses keys that nobody knows. Pure, so that it can be tested.
+//! The environment as text: reads keys, collects every problem, refuses keys that nobody knows.
+//!
+//! Any `SHOPAPI_X` may come as `SHOPAPI_X_FILE`, a file whose trimmed content is the value: that is how platforms hand out secrets.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 
 /// Every key of ours starts with it.
 pub(crate) const PREFIX: &str = "SHOPAPI_";
+
+/// A key with this ending names a file with the value.
+const FILE_SUFFIX: &str = "_FILE";
+/// A value is a line or a few; a larger file is a mistake, and reading it would be another.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// The variables that concern us, and what was wrong with them so far.
 #[derive(Debug)]
 pub(crate) struct Env {
     values: BTreeMap<String, String>,
+    /// Keys whose file could not be read.
+    unreadable: Vec<String>,
     problems: Vec<String>,
 }
 
@@ -33,6 +43,7 @@ impl Env {
     pub(crate) fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut env = Self {
             values: BTreeMap::new(),
+            unreadable: Vec::new(),
             problems: Vec::new(),
         };
         for (key, value) in variables {
@@ -50,12 +61,51 @@ impl Env {
                 Err(_) => env.problem(&key, "is not valid UTF-8"),
             }
         }
+        env.read_files();
         env
+    }
+
+    /// Replaces each `SHOPAPI_X_FILE` by `SHOPAPI_X` with the file's content.
+    fn read_files(&mut self) {
+        let files: Vec<(String, String)> = self
+            .values
+            .iter()
+            .filter(|(key, _)| key.starts_with(PREFIX) && key.ends_with(FILE_SUFFIX))
+            .map(|(key, path)| (key.clone(), path.trim().to_owned()))
+            .collect();
+        for (file_key, path) in files {
+            self.values.remove(&file_key);
+            let key = file_key.trim_end_matches(FILE_SUFFIX).to_owned();
+            if path.is_empty() {
+                continue;
+            }
+            if self.text(&key).is_some() {
+                self.problem(
+                    &file_key,
+                    format_args!("is set and so is {key}: remove one of them"),
+                );
+                continue;
+            }
+            match read(Path::new(&path)) {
+                Ok(value) => {
+                    self.values.insert(key, value);
+                }
+                Err(why) => {
+                    // The key has its problem: it is not missing as well.
+                    self.unreadable.push(key);
+                    self.problem(&file_key, format_args!("names {path}, {why}"));
+                }
+            }
+        }
     }
 
     /// Records what is wrong with a variable. The text never repeats its value, which may be a secret.
     pub(crate) fn problem(&mut self, key: &str, text: impl fmt::Display) {
-        self.problems.push(format!("{key} {text}"));
+        let line = format!("{key} {text}");
+        // A variable that several others depend on is read several times.
+        if !self.problems.contains(&line) {
+            self.problems.push(line);
+        }
     }
 
     /// The value of a key; an empty one counts as absent, because that is how templates leave things out.
@@ -73,6 +123,9 @@ impl Env {
         example: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
+        if self.unreadable.iter().any(|unreadable| unreadable == key) {
+            return None;
+        }
         if self.text(key).is_none() {
             self.problem(
                 key,
@@ -129,6 +182,22 @@ impl Env {
             Some(built) if self.problems.is_empty() => Ok(built),
             _ => Err(Problems(self.problems)),
         }
+    }
+}
+
+/// A file's trimmed content, or why it has none.
+fn read(path: &Path) -> Result<String, String> {
+    let size = std::fs::metadata(path)
+        .map_err(|error| format!("which cannot be read: {error}"))?
+        .len();
+    if size > FILE_BYTES_MAX {
+        return Err(format!("which is larger than {FILE_BYTES_MAX} bytes"));
+    }
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("which cannot be read: {error}"))?;
+    match text.trim() {
+        "" => Err("which is empty".to_owned()),
+        value => Ok(value.to_owned()),
     }
 }
 
@@ -210,6 +279,43 @@ mod tests {
         let mut env = env(&[("SHOPAPI_A", "  ")]);
         assert_eq!(env.or("SHOPAPI_A", 7, str::parse::<u16>), 7);
         assert_eq!(env.finish(&["SHOPAPI_A"], Some(())), Ok(()));
+    }
+
+    #[test]
+    fn a_value_may_come_from_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        std::fs::write(&file, " 7\n").unwrap();
+        let path = file.to_str().unwrap();
+        let mut from_file = env(&[("SHOPAPI_A_FILE", path)]);
+        assert_eq!(
+            from_file.required("SHOPAPI_A", "7", str::parse::<u16>),
+            Some(7)
+        );
+        assert_eq!(from_file.finish(&["SHOPAPI_A"], Some(())), Ok(()));
+
+        let both = env(&[("SHOPAPI_A", "7"), ("SHOPAPI_A_FILE", path)]);
+        assert_eq!(
+            both.finish(&["SHOPAPI_A"], Some(())).unwrap_err().0,
+            ["SHOPAPI_A_FILE is set and so is SHOPAPI_A: remove one of them"]
+        );
+        let unknown = env(&[("SHOPAPI_B_FILE", path)]);
+        assert!(unknown.finish(&["SHOPAPI_A"], Some(())).is_err());
+    }
+
+    #[test]
+    fn a_file_that_gives_no_value_is_named_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let empty = dir.path().join("empty");
+        std::fs::write(&empty, "\n").unwrap();
+        for path in [dir.path().join("none"), empty] {
+            let path = path.to_str().unwrap();
+            let mut env = env(&[("SHOPAPI_A_FILE", path)]);
+            assert_eq!(env.required("SHOPAPI_A", "7", str::parse::<u16>), None);
+            let problems = env.finish(&["SHOPAPI_A"], Some(())).unwrap_err().0;
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].contains(path), "{problems:?}");
+        }
     }
 
     #[test]

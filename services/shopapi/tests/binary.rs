@@ -8,9 +8,11 @@
 
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -45,14 +47,31 @@ async fn outcome(command: &str, pairs: &[(&str, &str)]) -> (Option<i32>, String)
     )
 }
 
-fn gateway_at(addr: &str) -> [(&str, &str); 5] {
-    [
+/// Everybody's keys and certificates.
+static SET: LazyLock<TempDir> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    devstack::Pki::load_or_create(dir.path()).unwrap();
+    dir
+});
+
+fn gateway_at(addr: &str) -> Vec<(&str, &str)> {
+    let file =
+        |name: &str| -> &'static str { SET.path().join(name).to_str().unwrap().to_owned().leak() };
+    vec![
         ("SHOPAPI_HTTP_ADDR", addr),
-        ("SHOPAPI_ORDERS_URL", "http://127.0.0.1:1"),
-        ("SHOPAPI_INVENTORY_URL", "http://127.0.0.1:1"),
+        ("SHOPAPI_GRPC_ADDR", "127.0.0.1:0"),
+        ("SHOPAPI_TLS_DIR", file("gateway")),
+        ("SHOPAPI_SERVICE_KEY", file("gateway/jwt.key")),
+        ("SHOPAPI_SERVICE_PUBLIC_KEYS", file("jwt-public")),
+        (
+            "SHOPAPI_DATABASE_URL",
+            "postgres://gateway:none@127.0.0.1:1/gatewaydb",
+        ),
+        ("SHOPAPI_ORDERS_URL", "https://127.0.0.1:1"),
+        ("SHOPAPI_INVENTORY_URL", "https://127.0.0.1:1"),
         (
             "SHOPAPI_USER_JWT_SECRET",
-            "0123456789abcdef0123456789abcdef",
+            "b7f3a9d05c1e48826f0d9e3ba4c57186",
         ),
         ("SHOPAPI_LOG_FORMAT", "json"),
     ]
@@ -101,6 +120,7 @@ async fn a_configuration_that_is_wrong_ends_with_2_and_every_variable() {
     let (code, words) = outcome("orders", &typo).await;
     assert_eq!(code, Some(2), "{words}");
     for expected in [
+        "SHOPAPI_TLS_DIR is missing",
         "SHOPAPI_DATABASE_URL is missing",
         "SHOPAPI_NATS_URL is missing",
         "did you mean SHOPAPI_DATABASE_URL?",

@@ -22,7 +22,11 @@ const WHO: &str = "grace";
 /// `shopctl` against this world.
 async fn shopctl(world: &World, words: &[&str]) -> ExitCode {
     let [orders, payments] = urls(world);
+    let identity = world.stack.pki().dir_of("shopctl");
     let doors = ["--orders", orders.as_str(), "--payments", payments.as_str()];
+    let doors = doors
+        .into_iter()
+        .chain(["--tls-dir", identity.to_str().unwrap()]);
     let cli = Cli::of_words(words.iter().copied().chain(doors)).unwrap();
     run(cli, &Ui::plain()).await.unwrap()
 }
@@ -35,7 +39,7 @@ async fn act(world: &World, words: &[&str]) -> ExitCode {
 
 fn urls(world: &World) -> [String; 2] {
     ["orders", "payments"]
-        .map(|service| format!("http://{}", world.stack.ports().grpc_of(service).unwrap()))
+        .map(|service| format!("https://{}", world.stack.ports().grpc_of(service).unwrap()))
 }
 
 fn services(world: &World) -> Services {
@@ -43,7 +47,8 @@ fn services(world: &World) -> Services {
     Services {
         orders,
         payments,
-        home: None,
+        tls_dir: Some(world.stack.pki().dir_of("shopctl")),
+        ..Services::default()
     }
 }
 

@@ -115,7 +115,8 @@ async fn a_waiting_caller_is_answered_although_another_replica_got_the_event() {
         .spawn_beside("orders", "orders-beside", health.addr(), &env);
     let holds = holds.await.unwrap();
     let env = [
-        ("SHOPAPI_ORDERS_URL", format!("http://{}", grpc.addr())),
+        ("SHOPAPI_ORDERS_URL", format!("https://{}", grpc.addr())),
+        ("SHOPAPI_GRPC_ADDR", "127.0.0.1:0".to_owned()),
         ("SHOPAPI_HTTP_ADDR", http.addr().to_string()),
     ];
     let gateway = world

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
+use actor_kit::tree::TreeWindow;
 use actor_kit::{ActorError, StopSignal};
 use shopapi_proto::inventory::v1::catalog_service_server::CatalogServiceServer;
 use shopapi_proto::inventory::v1::inventory_service_server::InventoryServiceServer;
-use shopapi_rpc::Trust;
 use shopapi_rpc::server::{self, Exposed, ServerLimits};
+use shopapi_rpc::{Trust, tree_service};
 use tokio::net::TcpListener;
 
-use super::Api;
 use super::catalog::CatalogApi;
 use super::commands::CommandApi;
+use super::{Api, tree};
 
 /// Serves until `stop`, then finishes the requests under way.
 pub(crate) async fn serve(
     listener: TcpListener,
     api: Api,
     trust: Trust,
+    window: TreeWindow,
     stop: StopSignal,
 ) -> Result<(), ActorError> {
     let bytes_max = api.limits.message_bytes_max;
@@ -36,7 +38,8 @@ pub(crate) async fn serve(
             CatalogServiceServer::new(CatalogApi::new(api))
                 .max_decoding_message_size(bytes_max)
                 .max_encoding_message_size(bytes_max),
-        );
+        )
+        .with(tree_service("inventory", move || tree::actors(&window)));
     let stopped = stop.cancelled_owned();
     Ok(server::serve(Arc::new(listener), exposed, trust, limits, stopped).await?)
 }

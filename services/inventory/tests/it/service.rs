@@ -14,14 +14,14 @@ use shopapi_proto::inventory::v1::{
     CommitItem, CommitRequest, GetProductRequest, ListProductsRequest, ReleaseItem, ReleaseRequest,
     ReservationState, ReserveItem, ReserveRequest, commit_result, release_result, reserve_result,
 };
+use shopapi_rpc::{Balanced, Credentials, Trust};
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::support::*;
 
-type Stock = InventoryServiceClient<Channel>;
+type Stock = InventoryServiceClient<Balanced>;
 
 fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -30,15 +30,22 @@ fn any_port() -> SocketAddr {
 fn config(bench: &Bench) -> Config {
     Config {
         database: bench.config(),
+        trust: Trust::in_set("inventory", bench.stack.pki().dir()).unwrap(),
         grpc: any_port(),
         health: any_port(),
         limits: Limits::default(),
     }
 }
 
-async fn channel(service: &Service) -> Channel {
-    let url = format!("http://{}", service.grpc_addr().unwrap());
-    Channel::from_shared(url).unwrap().connect().await.unwrap()
+/// The way to the service for one of its callers.
+fn channel_of(caller: &str, bench: &Bench, service: &Service) -> Balanced {
+    let url = format!("https://{}", service.grpc_addr().unwrap());
+    let caller = Credentials::in_set(caller, bench.stack.pki().dir()).unwrap();
+    Balanced::connect(url.parse().unwrap(), caller.towards("inventory"))
+}
+
+fn channel(bench: &Bench, service: &Service) -> Balanced {
+    channel_of("orders", bench, service)
 }
 
 fn uuid(n: u128) -> String {
@@ -119,7 +126,7 @@ async fn every_reserve_item_gets_its_own_answer() {
     let bench = Bench::start().await;
     bench.product("A", 250, "EUR", 10).await;
     let service = Service::start(config(&bench)).await.unwrap();
-    let mut client = InventoryServiceClient::new(channel(&service).await);
+    let mut client = InventoryServiceClient::new(channel(&bench, &service));
 
     let broken = ReserveItem {
         reservation_id: "7".to_owned(),
@@ -171,7 +178,7 @@ async fn every_commit_and_release_item_tells_the_state_afterwards() {
     let bench = Bench::start().await;
     bench.product("A", 250, "EUR", 10).await;
     let service = Service::start(config(&bench)).await.unwrap();
-    let mut client = InventoryServiceClient::new(channel(&service).await);
+    let mut client = InventoryServiceClient::new(channel(&bench, &service));
     reserve_all(&mut client, vec![item(1, "A", 2), item(2, "A", 20)]).await;
 
     let committed = commit_all(&mut client, &[1, 2, 99]).await;
@@ -215,7 +222,7 @@ async fn every_commit_and_release_item_tells_the_state_afterwards() {
 async fn requests_over_the_limits_are_refused() {
     let bench = Bench::start().await;
     let service = Service::start(config(&bench)).await.unwrap();
-    let mut client = InventoryServiceClient::new(channel(&service).await);
+    let mut client = InventoryServiceClient::new(channel(&bench, &service));
     let limits = Limits::default();
     let items = (1..=limits.items_max as u128 + 1)
         .map(|n| item(n, "A", 1))
@@ -247,7 +254,7 @@ async fn the_catalogue_is_read_page_by_page() {
         .await
         .unwrap();
     let service = Service::start(config(&bench)).await.unwrap();
-    let mut client = CatalogServiceClient::new(channel(&service).await);
+    let mut client = CatalogServiceClient::new(channel(&bench, &service));
 
     let mut seen = Vec::new();
     let mut after_sku = String::new();
@@ -312,8 +319,8 @@ async fn a_lost_database_makes_unready_and_unavailable_until_it_is_back() {
     bench.product("A", 250, "EUR", 10).await;
     let service = Service::start(config(&bench)).await.unwrap();
     let health = service.health_addr().unwrap();
-    let mut stock = InventoryServiceClient::new(channel(&service).await);
-    let mut catalogue = CatalogServiceClient::new(channel(&service).await);
+    let mut stock = InventoryServiceClient::new(channel(&bench, &service));
+    let mut catalogue = CatalogServiceClient::new(channel(&bench, &service));
     eventually("ready", async || {
         get_status(health, "/readyz").await == Some(200)
     })
@@ -377,12 +384,15 @@ async fn a_lost_database_makes_unready_and_unavailable_until_it_is_back() {
 
 #[tokio::test]
 async fn a_port_in_use_is_named() {
+    let set = tempfile::tempdir().unwrap();
+    devstack::Pki::load_or_create(set.path()).unwrap();
     let taken = tokio::net::TcpListener::bind(any_port()).await.unwrap();
     let addr = taken.local_addr().unwrap();
     let config = Config {
         // No database is asked before the ports are taken.
         database: PgConfig::parse("postgres://inventory:x@127.0.0.1:1/inventorydb", "test")
             .unwrap(),
+        trust: Trust::in_set("inventory", set.path()).unwrap(),
         grpc: any_port(),
         health: addr,
         limits: Limits::default(),
@@ -401,7 +411,7 @@ async fn a_stop_finishes_what_was_asked_and_frees_the_ports() {
     bench.product("A", 250, "EUR", 10_000).await;
     let service = Service::start(config(&bench)).await.unwrap();
     let (grpc, health) = (service.grpc_addr().unwrap(), service.health_addr().unwrap());
-    let mut client = InventoryServiceClient::new(channel(&service).await);
+    let mut client = InventoryServiceClient::new(channel(&bench, &service));
     // A lock keeps the request waiting while the service stops.
     bench
         .owner

@@ -13,17 +13,15 @@ pub(super) fn span<T>(request: &Request<T>, method: &'static str) -> (Span, Trac
         .and_then(|value| value.to_str().ok())
         .and_then(TraceContext::from_traceparent)
         .unwrap_or_default();
-    let span = info_span!(
-        "rpc",
-        otel.name = format_args!("shopapi.orders.v1.OrdersService/{method}"),
-        otel.kind = "server",
-        rpc.system = "grpc",
-        rpc.service = "shopapi.orders.v1.OrdersService",
-        rpc.method = method,
-        order.id = tracing::field::Empty,
-    );
-    caller.parent_of(&span);
-    let own = TraceContext::of(&span);
-    let trace = if own.is_valid() { own } else { caller };
-    (span, trace)
+    caller.child(|| {
+        info_span!(
+            "rpc",
+            otel.name = format_args!("shopapi.orders.v1.OrdersService/{method}"),
+            otel.kind = "server",
+            rpc.system = "grpc",
+            rpc.service = "shopapi.orders.v1.OrdersService",
+            rpc.method = method,
+            order.id = tracing::field::Empty,
+        )
+    })
 }

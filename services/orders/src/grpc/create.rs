@@ -18,7 +18,7 @@ use tracing::{Span, error, warn};
 use super::Api;
 use super::status::{self, InvalidLines};
 use crate::store::OrderView;
-use crate::telemetry::CreateResult;
+use crate::telemetry;
 use crate::wire;
 
 /// Longest token of a payment provider that is taken.
@@ -41,12 +41,10 @@ pub(super) async fn create(
     stop: &StopSignal,
 ) -> Result<CreateOrderResponse, Status> {
     let created = create_order(api, request, trace, stop).await;
-    let result = match &created {
-        Ok(Answer::Accepted(_)) => CreateResult::Accepted,
-        Ok(Answer::Rejected(_)) => CreateResult::Rejected,
-        Err(_) => CreateResult::Error,
-    };
-    api.counters.created(result);
+    if created.is_err() {
+        // Accepted and rejected orders are counted where they are committed.
+        telemetry::not_created();
+    }
     match created? {
         Answer::Accepted(response) => Ok(*response),
         Answer::Rejected(status) => Err(status),

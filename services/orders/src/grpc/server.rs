@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actor_kit::tree::TreeWindow;
 use actor_kit::{ActorError, StopSignal};
 use shopapi_proto::admin::v1::orders_admin_server::OrdersAdminServer;
 use shopapi_proto::orders::v1::orders_service_server::OrdersServiceServer;
-use shopapi_rpc::Trust;
 use shopapi_rpc::server::{self, Exposed, ServerLimits};
+use shopapi_rpc::{Trust, tree_service};
 use tokio::net::TcpListener;
 
-use super::Api;
 use super::admin::AdminApi;
 use super::orders::OrdersApi;
+use super::{Api, tree};
 
 /// What requests under way get when the service stops; longer than the stock takes to answer, short of the platform's patience.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
@@ -24,6 +25,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     api: Api,
     trust: Trust,
+    window: TreeWindow,
     stop: StopSignal,
 ) -> Result<(), ActorError> {
     let bytes_max = api.limits.message_bytes_max;
@@ -42,7 +44,8 @@ pub(crate) async fn serve(
     let orders = OrdersServiceServer::new(OrdersApi::new(api, stop.clone()))
         .max_decoding_message_size(bytes_max)
         .max_encoding_message_size(bytes_max);
-    let exposed = Exposed::new().with(orders).with(admin);
+    let tree = tree_service("orders", move || tree::actors(&window));
+    let exposed = Exposed::new().with(orders).with(admin).with(tree);
     let stopped = stop.cancelled_owned();
     Ok(server::serve(Arc::new(listener), exposed, trust, limits, stopped).await?)
 }

@@ -2,6 +2,7 @@
 
 use actor_kit::TraceContext;
 use order_saga::JournalEntry;
+use tracing::field::Empty;
 use tracing::{Span, info_span};
 
 /// What the statement does, without its text: five kilobytes in each of an order's spans would cost more than the order.
@@ -10,7 +11,16 @@ const QUERY: &str = "commit_batch: INSERT idempotency_keys, orders; UPDATE order
 /// Open until the batch is decided.
 pub(super) struct Spans {
     pub(super) batch: Span,
-    _commits: Vec<Span>,
+    commits: Vec<Span>,
+}
+
+impl Spans {
+    /// The batch was not written.
+    pub(super) fn failed(&self) {
+        for span in self.commits.iter().chain([&self.batch]) {
+            span.record("otel.status_code", "ERROR");
+        }
+    }
 }
 
 pub(super) fn of(batch: &[JournalEntry]) -> Spans {
@@ -23,12 +33,12 @@ pub(super) fn of(batch: &[JournalEntry]) -> Spans {
             }
             JournalEntry::PublishedMarks(_) => None,
         })
-        .filter(|(trace, _)| trace.is_valid())
+        .filter(|(trace, _)| trace.is_sampled())
         .collect();
     if traced.is_empty() {
         return Spans {
             batch: Span::none(),
-            _commits: Vec::new(),
+            commits: Vec::new(),
         };
     }
     // A batch belongs to many orders, so it has a trace of its own.
@@ -36,6 +46,7 @@ pub(super) fn of(batch: &[JournalEntry]) -> Spans {
         parent: None,
         "journal batch",
         otel.kind = "client",
+        otel.status_code = Empty,
         db.system.name = "postgresql",
         db.namespace = "ordersdb",
         db.operation.name = "commit_batch",
@@ -47,8 +58,10 @@ pub(super) fn of(batch: &[JournalEntry]) -> Spans {
         .into_iter()
         .map(|(trace, order_id)| {
             let commit = info_span!(
+                parent: None,
                 "commit",
                 otel.kind = "client",
+                otel.status_code = Empty,
                 db.system.name = "postgresql",
                 db.namespace = "ordersdb",
                 db.operation.name = "commit_batch",
@@ -62,6 +75,6 @@ pub(super) fn of(batch: &[JournalEntry]) -> Spans {
         .collect();
     Spans {
         batch: span,
-        _commits: commits,
+        commits,
     }
 }

@@ -17,11 +17,13 @@ use shopapi_proto::payments::v1::payments_service_server::{
     PaymentsService, PaymentsServiceServer,
 };
 use shopapi_proto::payments::v1::{PaymentState, RefundState};
+use shopapi_rpc::Trust;
+use shopapi_rpc::server::{self, Exposed, ServerLimits};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
+
+use crate::support::Bench;
 
 /// What a piece of anything costs.
 pub(crate) const PRICE: i64 = 250;
@@ -274,33 +276,43 @@ impl PaymentsService for Api {
     }
 }
 
-/// Both services on one port, gone with the test.
+/// Both services, gone with the test.
 pub(crate) struct Neighbours {
-    pub(crate) addr: SocketAddr,
+    pub(crate) inventory: SocketAddr,
+    pub(crate) payments: SocketAddr,
     pub(crate) books: Arc<Books>,
-    server: AbortHandle,
+    servers: [AbortHandle; 2],
 }
 
 impl Neighbours {
-    pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
+    pub(crate) async fn start(bench: &Bench) -> Self {
         let books = Arc::new(Books::default());
-        let server = Server::builder()
-            .add_service(InventoryServiceServer::new(Api(Arc::clone(&books))))
-            .add_service(PaymentsServiceServer::new(Api(Arc::clone(&books))))
-            .serve_with_incoming(TcpIncoming::from(listener));
-        let server = tokio::spawn(server).abort_handle();
+        let stock = InventoryServiceServer::new(Api(Arc::clone(&books)));
+        let money = PaymentsServiceServer::new(Api(Arc::clone(&books)));
+        let (inventory, first) = serve(Exposed::new().with(stock), bench.trust("inventory")).await;
+        let (payments, second) = serve(Exposed::new().with(money), bench.trust("payments")).await;
         Self {
-            addr,
+            inventory,
+            payments,
             books,
-            server,
+            servers: [first, second],
         }
     }
 }
 
+async fn serve(exposed: Exposed, trust: Trust) -> (SocketAddr, AbortHandle) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let limits = ServerLimits::default();
+    let never = std::future::pending();
+    let server = server::serve(Arc::new(listener), exposed, trust, limits, never);
+    (addr, tokio::spawn(server).abort_handle())
+}
+
 impl Drop for Neighbours {
     fn drop(&mut self) {
-        self.server.abort();
+        for server in &self.servers {
+            server.abort();
+        }
     }
 }

@@ -25,7 +25,7 @@ use shopapi_proto::orders::v1::{
 };
 use shopapi_proto::payments::v1::{PaymentState, RefundState};
 use shopapi_proto::subjects;
-use tonic::transport::Channel;
+use shopapi_rpc::Balanced;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
@@ -59,19 +59,21 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open() -> Self {
+        let bench = Bench::start().await;
         Self {
-            bench: Bench::start().await,
-            neighbours: Neighbours::start().await,
+            neighbours: Neighbours::start(&bench).await,
+            bench,
         }
     }
 
     fn config(&self) -> Config {
-        let neighbours = format!("http://{}", self.neighbours.addr);
+        let url = |addr: SocketAddr| format!("https://{addr}");
         Config {
             database: self.bench.config(),
-            bus: BusOptions::new(self.bench.stack.nats.url(), "orders"),
-            inventory: neighbours.parse().unwrap(),
-            payments: neighbours.parse().unwrap(),
+            bus: self.bench.bus("orders"),
+            trust: self.bench.trust("orders"),
+            inventory: url(self.neighbours.inventory).parse().unwrap(),
+            payments: url(self.neighbours.payments).parse().unwrap(),
             grpc: any_port(),
             health: any_port(),
             saga: quick(),
@@ -88,8 +90,9 @@ impl Shop {
         let mut config = self.config();
         change(&mut config);
         let service = Service::start(config).await.unwrap();
-        let url = format!("http://{}", service.grpc_addr().unwrap());
-        let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
+        let url = format!("https://{}", service.grpc_addr().unwrap());
+        let gateway = self.bench.trust("gateway").towards("orders");
+        let channel = Balanced::connect(url.parse().unwrap(), gateway);
         Replica {
             service,
             client: OrdersServiceClient::new(channel),
@@ -99,7 +102,7 @@ impl Shop {
 
 pub(crate) struct Replica {
     pub(crate) service: Service,
-    pub(crate) client: OrdersServiceClient<Channel>,
+    pub(crate) client: OrdersServiceClient<Balanced>,
 }
 
 /// Two pieces of A for customer 1.
@@ -649,7 +652,7 @@ struct Payments<'b> {
 
 impl<'b> Payments<'b> {
     async fn on(bench: &'b Bench) -> Self {
-        let options = BusOptions::new(bench.stack.nats.url(), "payments");
+        let options = bench.bus("payments");
         let connection = Connection::open(&options).await.unwrap();
         let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, [subjects::PAYMENTS_ALL]);
         let publisher = JetStreamPublisher::new(connection, stream);

@@ -7,6 +7,7 @@ use actor_kit::batch::{Attempt, BatchError, BatchStore, Verdict};
 use actor_kit::probe::{Probe, probe};
 use actor_kit::{Mailbox, TraceContext};
 use devstack::TestStack;
+use jetstream::BusOptions;
 use order_saga::saga::{Inputs, ReserveAnswer, Stepped, accept, step};
 use order_saga::{
     Accept, Cents, CustomerId, EventId, IdempotencyKey, Installation, JournalEntry, Journaled,
@@ -16,6 +17,7 @@ use order_saga::{
 use outbox::DrainerMsg;
 use shopapi_orders::SqlJournal;
 use shopapi_postgres::PgConfig;
+use shopapi_rpc::Trust;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -50,6 +52,18 @@ impl Bench {
     /// The database as the service's run-time role.
     pub(crate) fn config(&self) -> PgConfig {
         PgConfig::parse(&self.stack.url("orders"), "orders-test").unwrap()
+    }
+
+    /// The identity of a service.
+    pub(crate) fn trust(&self, service: &str) -> Trust {
+        Trust::in_set(service, self.stack.pki().dir()).unwrap()
+    }
+
+    /// The way to the bus as a service.
+    pub(crate) fn bus(&self, service: &str) -> BusOptions {
+        let identity = self.stack.pki().identity(service).unwrap();
+        BusOptions::new(self.stack.nats.url(), service)
+            .secured(identity.client_config(&[]), service)
     }
 
     /// Another connection of the owner.

@@ -7,7 +7,7 @@ use actor_kit::Mailbox;
 use actor_kit::probe::{self, Alone};
 use devstack::get_status;
 use jetstream::{
-    BusOptions, Connection, ConsumerSpec, DeadLetter, DeadLetterStore, DeadLetterUnavailable, Each,
+    Connection, ConsumerSpec, DeadLetter, DeadLetterStore, DeadLetterUnavailable, Each,
     InboundEvent, JetStreamConsumer, JetStreamPublisher, OutboundEvent, Outcome, PublisherMsg,
     StreamSpec,
 };
@@ -44,7 +44,7 @@ impl DeadLetterStore for NoLetters {
 
 impl Orders {
     async fn start(bench: &Bench) -> Self {
-        let options = BusOptions::new(bench.stack.nats.url(), "orders");
+        let options = bench.bus("orders");
         let connection = Connection::open(&options).await.unwrap();
         let stream = StreamSpec::new(subjects::STREAM_ORDERS, [subjects::ORDERS_ALL]);
         let actor = JetStreamPublisher::new(connection.clone(), stream);

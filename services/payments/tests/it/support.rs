@@ -14,10 +14,10 @@ use shopapi_proto::payments::v1::{
     GetPaymentRequest, Payment, PaymentParameters, PaymentResult, PaymentState, RefundItem,
     RefundPaymentRequest, RefundState, RequestPaymentRequest, VoidPaymentRequest,
 };
+use shopapi_rpc::{Balanced, Credentials, Trust};
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 /// Longer than anything may take on a loaded machine.
@@ -69,8 +69,10 @@ impl Bench {
             get_status(health, "/readyz").await == Some(200)
         })
         .await;
-        let endpoint = format!("http://{}", ports[0].addr());
-        let client = PaymentsServiceClient::connect(endpoint).await.unwrap();
+        let url = format!("https://{}", ports[0].addr());
+        let orders = Credentials::in_set("orders", self.stack.pki().dir()).unwrap();
+        let channel = Balanced::connect(url.parse().unwrap(), orders.towards("payments"));
+        let client = PaymentsServiceClient::new(channel);
         Replica {
             client,
             health,
@@ -81,14 +83,22 @@ impl Bench {
         }
     }
 
+    /// The way to the bus as a service.
+    pub(crate) fn bus(&self, service: &str) -> BusOptions {
+        let identity = self.stack.pki().identity(service).unwrap();
+        BusOptions::new(self.stack.nats.url(), service)
+            .secured(identity.client_config(&[]), service)
+    }
+
     pub(crate) fn config(&self, ports: &[PortLease; 2], policy: Policy) -> Config {
         let database = |service| PgConfig::parse(&self.stack.url(service), "test").unwrap();
         Config {
             grpc_addr: ports[0].addr(),
             health_addr: ports[1].addr(),
+            trust: Trust::in_set("payments", self.stack.pki().dir()).unwrap(),
             database: database("payments"),
             provider_database: database("provider"),
-            bus: BusOptions::new(self.stack.nats.url(), "payments"),
+            bus: self.bus("payments"),
             policy,
             limits: Limits::default(),
         }
@@ -166,7 +176,7 @@ fn start(
 
 /// One replica of the service, in this process.
 pub(crate) struct Replica {
-    pub(crate) client: PaymentsServiceClient<Channel>,
+    pub(crate) client: PaymentsServiceClient<Balanced>,
     pub(crate) health: std::net::SocketAddr,
     shutdown: CancellationToken,
     thread: JoinHandle<()>,

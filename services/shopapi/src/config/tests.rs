@@ -1,7 +1,29 @@
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
 use super::*;
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const SECRET: &str = "b7f3a9d05c1e48826f0d9e3ba4c57186";
 const USER: &str = "ann@example.test:hunter2000:00000000-0000-4000-8000-000000000001";
+
+/// Everybody's keys and certificates.
+static SET: LazyLock<TempDir> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    devstack::Pki::load_or_create(dir.path()).unwrap();
+    dir
+});
+
+/// Who a service is.
+fn identity_of(service: &str) -> [(&'static str, &'static str); 3] {
+    let file = |path: String| -> &'static str { path.leak() };
+    let set = SET.path().display();
+    [
+        (TLS_DIR, file(format!("{set}/{service}"))),
+        (SERVICE_KEY, file(format!("{set}/{service}/jwt.key"))),
+        (SERVICE_PUBLIC_KEYS, file(format!("{set}/jwt-public"))),
+    ]
+}
 
 fn env(pairs: &[(&str, &str)]) -> Env {
     Env::new(
@@ -12,12 +34,14 @@ fn env(pairs: &[(&str, &str)]) -> Env {
 }
 
 fn gateway_pairs() -> Vec<(&'static str, &'static str)> {
-    vec![
-        (ORDERS_URL, "http://127.0.0.1:9001"),
-        (INVENTORY_URL, "http://127.0.0.1:9002"),
+    let mut pairs = identity_of("gateway").to_vec();
+    pairs.extend([
+        (ORDERS_URL, "https://127.0.0.1:9001"),
+        (INVENTORY_URL, "https://127.0.0.1:9002"),
         (USER_JWT_SECRET, SECRET),
         (DATABASE_URL, "postgres://gateway:pw@127.0.0.1/gatewaydb"),
-    ]
+    ]);
+    pairs
 }
 
 fn with(
@@ -53,7 +77,9 @@ fn the_least_configuration_is_enough_and_listens_on_loopback() {
         DATABASE_URL,
         "postgres://inventory:pw@127.0.0.1/inventorydb",
     );
-    let (_, config) = inventory(env(&[database])).unwrap();
+    let mut pairs = identity_of("inventory").to_vec();
+    pairs.push(database);
+    let (_, config) = inventory(env(&pairs)).unwrap();
     assert_eq!(config.grpc.to_string(), "127.0.0.1:9002");
     assert_eq!(config.health.to_string(), "127.0.0.1:9102");
 }
@@ -62,16 +88,42 @@ fn the_least_configuration_is_enough_and_listens_on_loopback() {
 fn everything_that_is_missing_is_named_at_once() {
     assert_eq!(
         named(gateway(env(&[]))),
-        [ORDERS_URL, INVENTORY_URL, USER_JWT_SECRET, DATABASE_URL]
+        [
+            TLS_DIR,
+            SERVICE_KEY,
+            SERVICE_PUBLIC_KEYS,
+            ORDERS_URL,
+            INVENTORY_URL,
+            USER_JWT_SECRET,
+            DATABASE_URL
+        ]
     );
     assert_eq!(
         named(orders(env(&[]))),
-        [DATABASE_URL, NATS_URL, INVENTORY_URL, PAYMENTS_URL]
+        [
+            TLS_DIR,
+            SERVICE_KEY,
+            SERVICE_PUBLIC_KEYS,
+            DATABASE_URL,
+            NATS_URL,
+            INVENTORY_URL,
+            PAYMENTS_URL
+        ]
     );
-    assert_eq!(named(inventory(env(&[]))), [DATABASE_URL]);
+    assert_eq!(
+        named(inventory(env(&[]))),
+        [TLS_DIR, SERVICE_KEY, SERVICE_PUBLIC_KEYS, DATABASE_URL]
+    );
     assert_eq!(
         named(payments(env(&[]))),
-        [DATABASE_URL, PROVIDER_DATABASE_URL, NATS_URL]
+        [
+            TLS_DIR,
+            SERVICE_KEY,
+            SERVICE_PUBLIC_KEYS,
+            DATABASE_URL,
+            PROVIDER_DATABASE_URL,
+            NATS_URL
+        ]
     );
     assert_eq!(named(migrate(env(&[]))), [MIGRATE_ORDERS_URL]);
     assert_eq!(named(healthcheck(env(&[]))), [HEALTH_ADDR]);
@@ -85,9 +137,9 @@ fn every_wrong_value_names_its_variable() {
         (HTTP_ADDR, "8080"),
         (HTTP_ADDR, "localhost:8080"),
         (ORDERS_URL, "127.0.0.1:9001"),
-        (ORDERS_URL, "https://orders:9001"),
-        (ORDERS_URL, "http://orders:9001/path"),
-        (INVENTORY_URL, "http://"),
+        (ORDERS_URL, "http://orders:9001"),
+        (ORDERS_URL, "https://orders:9001/path"),
+        (INVENTORY_URL, "https://"),
         (USER_JWT_SECRET, "short"),
         (USER_JWT_SECRET_PREVIOUS, "short"),
         (TRUSTED_PROXIES, "0.0.0.0/0"),
@@ -102,7 +154,8 @@ fn every_wrong_value_names_its_variable() {
             "{value}"
         );
     }
-    let postgres = [(DATABASE_URL, "mysql://x")];
+    let mut postgres = identity_of("inventory").to_vec();
+    postgres.push((DATABASE_URL, "mysql://x"));
     assert_eq!(named(inventory(env(&postgres))), [DATABASE_URL]);
 }
 
@@ -137,12 +190,13 @@ fn variables_of_other_services_are_accepted() {
 
 #[test]
 fn no_refusal_repeats_a_secret() {
-    let pairs = [
+    let mut pairs = identity_of("orders").to_vec();
+    pairs.extend([
         (DATABASE_URL, "postgres://me:hunter2000@db.example/x"),
         (NATS_URL, "nats://me:hunter2000@"),
-        (INVENTORY_URL, "http://me:hunter2000@x/y"),
+        (INVENTORY_URL, "https://me:hunter2000@x/y"),
         (PAYMENTS_URL, "hunter2000"),
-    ];
+    ]);
     let problems = orders(env(&pairs)).err().unwrap();
     assert_eq!(problems.0.len(), 4, "{problems}");
     assert!(!problems.to_string().contains("hunter2000"), "{problems}");
@@ -218,4 +272,31 @@ fn the_help_names_every_variable() {
             || HELP.contains(&key.replace("SHOPAPI_MIGRATE", ".."));
         assert!(listed, "{key}");
     }
+}
+
+#[test]
+fn a_service_starts_only_with_an_identity_of_its_own() {
+    let [dir, key, keys] = identity_of("gateway");
+    for (key_of_variable, value, says) in [
+        (
+            TLS_DIR,
+            identity_of("orders")[0].1,
+            "names orders, but this process is gateway",
+        ),
+        (TLS_DIR, "/nowhere", "cannot be read"),
+        (
+            SERVICE_KEY,
+            identity_of("orders")[1].1,
+            "has no public half for gateway",
+        ),
+        (SERVICE_KEY, dir.1, "cannot be read"),
+        (SERVICE_PUBLIC_KEYS, dir.1, "holds no *.pem"),
+    ] {
+        let refused = gateway(with(gateway_pairs(), key_of_variable, value));
+        let text = refused.err().unwrap().to_string();
+        assert!(text.contains(says), "{text}");
+    }
+    let again = gateway_pairs();
+    assert!(again.contains(&dir) && again.contains(&key) && again.contains(&keys));
+    assert!(gateway(env(&again)).is_ok());
 }

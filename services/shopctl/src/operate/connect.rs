@@ -1,22 +1,27 @@
 //! The way to the services' admin doors.
 
 use std::path::PathBuf;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use devstack::PortMap;
 use shopapi_proto::admin::v1::orders_admin_client::OrdersAdminClient;
 use shopapi_proto::admin::v1::payments_admin_client::PaymentsAdminClient;
 use shopapi_proto::admin::v1::{Act, SettleOpenAttemptsRequest};
-use tonic::transport::{Channel, Endpoint};
+use shopapi_rpc::{Balanced, Credentials};
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service, http};
 use tonic::{Code, Response, Status};
 
 use crate::checkout::StackArgs;
 use crate::dev::STATE;
 
-/// How long a service may take to be reached.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
+/// Who operates.
+const IDENTITY: &str = "shopctl";
+/// Where a stack keeps keys and certificates, in its own directory.
+const PKI: &str = "pki";
 /// How long an answer may take; above what the services allow themselves.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -29,6 +34,12 @@ pub struct Services {
     /// Where payments serves gRPC; without it the stack of `shopctl dev`
     #[arg(long, value_name = "URL", env = "SHOPCTL_PAYMENTS_URL", global = true)]
     pub payments: Option<String>,
+    /// This command's certificate: a directory with tls.crt, tls.key and ca.crt of shopctl; without it that of the stack of `shopctl dev`
+    #[arg(long, value_name = "DIR", env = "SHOPCTL_TLS_DIR", global = true)]
+    pub tls_dir: Option<PathBuf>,
+    /// The key that signs this command's tokens; without it jwt.key beside the certificate
+    #[arg(long, value_name = "FILE", env = "SHOPCTL_SERVICE_KEY", global = true)]
+    pub service_key: Option<PathBuf>,
     /// Where the files of stacks are kept
     #[arg(long, value_name = "DIR", env = "SHOPCTL_HOME", global = true)]
     pub home: Option<PathBuf>,
@@ -56,15 +67,53 @@ impl Services {
         if let Some(url) = given {
             return Ok(url.clone());
         }
+        let ports = PortMap::of_stack(&self.state()?).unwrap_or(PortMap::STANDARD);
+        let addr = ports
+            .grpc_of(service)
+            .with_context(|| format!("{service} has no gRPC port"))?;
+        Ok(format!("https://{addr}"))
+    }
+
+    /// The files of the stack of `shopctl dev`.
+    fn state(&self) -> Result<PathBuf> {
         let stack = StackArgs {
             home: self.home.clone(),
             ..StackArgs::default()
         };
-        let ports = PortMap::of_stack(&stack.home()?.join(STATE)).unwrap_or(PortMap::STANDARD);
-        let addr = ports
-            .grpc_of(service)
-            .with_context(|| format!("{service} has no gRPC port"))?;
-        Ok(format!("http://{addr}"))
+        Ok(stack.home()?.join(STATE))
+    }
+
+    /// Who this command is: the only identity that the admin doors open for.
+    fn credentials(&self) -> Result<Credentials> {
+        let dir = match &self.tls_dir {
+            Some(dir) => dir.clone(),
+            None => self.state()?.join(PKI).join(IDENTITY),
+        };
+        let key = match &self.service_key {
+            Some(key) => key.clone(),
+            None => dir.join("jwt.key"),
+        };
+        Credentials::load(IDENTITY, &dir, &key).with_context(|| {
+            format!("who operates needs the identity of {IDENTITY}; start `make dev`, or say --tls-dir DIR")
+        })
+    }
+
+    async fn channel(&self, service: &'static str, url: String) -> Result<Channel> {
+        let endpoints = url
+            .parse()
+            .with_context(|| format!("--{service} {url} is no URL of a service"))?;
+        let channel = Balanced::connect(endpoints, self.credentials()?.towards(service));
+        match channel.ready().await {
+            Ok(()) => Ok(Channel(channel)),
+            Err(status) => Err(Unreachable {
+                service,
+                reason: format!(
+                    "{} ({url}); start `make dev`, or say --{service} URL",
+                    status.message()
+                ),
+            }
+            .into()),
+        }
     }
 
     /// The admin door of orders.
@@ -73,7 +122,7 @@ impl Services {
     /// [`Unreachable`], or a URL that is none.
     pub async fn orders(&self) -> Result<OrdersAdminClient<Channel>> {
         let url = self.url(self.orders.as_ref(), "orders")?;
-        Ok(OrdersAdminClient::new(channel("orders", url).await?))
+        Ok(OrdersAdminClient::new(self.channel("orders", url).await?))
     }
 
     /// The admin door of payments.
@@ -82,22 +131,34 @@ impl Services {
     /// [`Unreachable`], or a URL that is none.
     pub async fn payments(&self) -> Result<PaymentsAdminClient<Channel>> {
         let url = self.url(self.payments.as_ref(), "payments")?;
-        Ok(PaymentsAdminClient::new(channel("payments", url).await?))
+        Ok(PaymentsAdminClient::new(
+            self.channel("payments", url).await?,
+        ))
     }
 }
 
-async fn channel(service: &'static str, url: String) -> Result<Channel> {
-    let endpoint = Endpoint::from_shared(url.clone())
-        .with_context(|| format!("{url} is no URL"))?
-        .connect_timeout(CONNECT_DEADLINE)
-        .timeout(ANSWER_DEADLINE);
-    endpoint.connect().await.map_err(|_| {
-        Unreachable {
-            service,
-            reason: format!("nothing listens at {url}; start `make dev`, or say --{service} URL"),
-        }
-        .into()
-    })
+/// The way to a service, on which every call ends.
+#[derive(Clone, Debug)]
+pub struct Channel(Balanced);
+
+impl Service<http::Request<Body>> for Channel {
+    type Response = http::Response<Body>;
+    type Error = Status;
+    type Future = BoxFuture<http::Response<Body>, Status>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            match tokio::time::timeout(ANSWER_DEADLINE, answer).await {
+                Ok(answer) => answer,
+                Err(_elapsed) => Err(Status::deadline_exceeded("it does not answer in time")),
+            }
+        })
+    }
 }
 
 /// The answer, or why there is none.

@@ -11,9 +11,8 @@ use shopapi_proto::admin::v1::{
     CompensateSagaRequest, GetSagaRequest, GetSagaResponse, ListSagasRequest, ResolveSagaRequest,
     RetrySagaRequest, Saga,
 };
-use tonic::transport::Channel;
 
-use super::connect::{Services, answered};
+use super::connect::{Channel, Services, answered};
 use super::{ActArgs, duration, table, whole_seconds};
 use crate::ui::{Style, Ui};
 

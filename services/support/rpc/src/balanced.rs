@@ -66,6 +66,17 @@ impl Balanced {
         Self::following(choice, trust, follow)
     }
 
+    /// Waits as long as a call would for a replica that it can be sent to.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` with the reason.
+    pub async fn ready(&self) -> Result<(), Status> {
+        match self.choice.next(&[]).await {
+            Some(_) => Ok(()),
+            None => Err(Status::unavailable(self.choice.nobody())),
+        }
+    }
+
     /// Over what `follow` puts into the choice; it ends with the last clone.
     pub(crate) fn following(
         choice: Arc<Choice>,
@@ -97,7 +108,7 @@ impl Service<Request<Body>> for Balanced {
             Ok(token) => drop(request.headers_mut().insert(AUTHORIZATION, token)),
             Err(status) => return Box::pin(std::future::ready(Err(status))),
         }
-        Box::pin(call(Arc::clone(&self.choice), request))
+        Box::pin(measured(Arc::clone(&self.choice), request))
     }
 }
 
@@ -110,6 +121,15 @@ fn bearer(trust: &ClientTrust) -> Result<HeaderValue, Status> {
     Ok(value)
 }
 
+async fn measured(choice: Arc<Choice>, request: Request<Body>) -> Result<Response<Body>, Status> {
+    let began = Instant::now();
+    let uri = request.uri().clone();
+    let answer = call(choice, request).await;
+    let headers = answer.as_ref().map(Response::headers).map_err(Status::code);
+    measure::called(uri.path(), headers, began);
+    answer
+}
+
 async fn call(choice: Arc<Choice>, request: Request<Body>) -> Result<Response<Body>, Status> {
     let (head, body) = request.into_parts();
     // Whole, so that it can be sent again; requests are single messages with a bounded size.
@@ -118,7 +138,7 @@ async fn call(choice: Arc<Choice>, request: Request<Body>) -> Result<Response<Bo
     let mut tried = Vec::new();
     loop {
         let Some(replica) = choice.next(&tried).await else {
-            return Err(Status::unavailable("no replica is connected"));
+            return Err(Status::unavailable(choice.nobody()));
         };
         tried.push(replica.id());
         let failure = match send(replica, &head, body.clone()).await {

@@ -108,6 +108,8 @@ struct Connected {
 pub(crate) struct Choice {
     connected: watch::Sender<Connected>,
     turn: AtomicUsize,
+    /// Why the last attempt to connect came to nothing.
+    failure: Mutex<Option<String>>,
 }
 
 impl Choice {
@@ -119,7 +121,24 @@ impl Choice {
         Self {
             connected: watch::Sender::new(connected),
             turn: AtomicUsize::new(0),
+            failure: Mutex::new(None),
         }
+    }
+
+    pub(crate) fn failed(&self, reason: String) {
+        *self.failure() = Some(reason);
+    }
+
+    /// What to say when there is nobody.
+    pub(crate) fn nobody(&self) -> String {
+        match &*self.failure() {
+            Some(reason) => format!("no replica is connected: {reason}"),
+            None => "no replica is connected".to_owned(),
+        }
+    }
+
+    fn failure(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add(&self, replica: Arc<Replica>) {

@@ -171,10 +171,12 @@ async fn keep_connected(
             Ok(Err(error)) => {
                 failures = failures.saturating_add(1);
                 refused(address, &error, failures);
+                choice.failed(format!("{address}: {error}"));
             }
             Err(_elapsed) => {
                 failures = failures.saturating_add(1);
                 debug!(%address, failures, "connected to nobody who answers");
+                choice.failed(format!("{address} does not answer"));
             }
         }
         let jitter = rand::rng().random_range(0.5..=1.0);

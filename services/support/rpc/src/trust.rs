@@ -64,6 +64,15 @@ impl Credentials {
         Ok(Self { identity, tokens })
     }
 
+    /// As [`load`](Self::load), from a set that has a directory for everybody: `<set>/<service>/tls.crt`, `…/jwt.key`, and so on.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn in_set(service: &str, set: &Path) -> Result<Self, TrustError> {
+        let dir = set.join(service);
+        Self::load(service, &dir, &dir.join("jwt.key"))
+    }
+
     /// The certificate, for other links: NATS, telemetry.
     #[must_use]
     pub fn identity(&self) -> &Identity {
@@ -128,6 +137,15 @@ impl Trust {
             credentials,
             callers,
         })
+    }
+
+    /// As [`load`](Self::load), from a set that has a directory for everybody, and `<set>/jwt-public`.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn in_set(service: &str, set: &Path) -> Result<Self, TrustError> {
+        let dir = set.join(service);
+        Self::load(service, &dir, &dir.join("jwt.key"), &set.join("jwt-public"))
     }
 
     /// Who this is to others.
