@@ -3,7 +3,7 @@
 SHOPCTL = cargo run --locked -p shopctl --
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor demo dev dev-reset test model-long chaos lint fmt audit bench sql
+.PHONY: help doctor demo dev dev-reset test model-long chaos lint fmt audit bench sql smoke up down logs ps images-local k8s-up k8s-down smoke-k8s
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,3 +43,30 @@ bench: doctor ## orders/s, latency and CPU per order on an own release stack
 
 sql: doctor ## regenerates the typed SQL from queries and migrations
 	PATH="$$(scripts/tools.sh):$$PATH" $(SHOPCTL) sql generate
+
+smoke: ## checks the running stack, of `make up` or of `make dev`: orders, events, refusals, counters, traces, books
+	scripts/smoke.sh
+
+up: ## the whole stack in containers (SCALE=2 for replicas, PROFILE=core without telemetry and UIs)
+	scripts/up.sh
+
+down: ## stops it; the data stays (WIPE=1 removes it)
+	scripts/compose.sh --profile '*' down --remove-orphans $(if $(WIPE),--volumes)
+
+logs: ## what the containers say (S=orders for one service)
+	scripts/compose.sh logs --follow --tail 100 $(S)
+
+ps: ## the containers and how they are
+	scripts/compose.sh ps --all
+
+images-local: ## the images of the stack from Debian, PyPI and crates.io, where none can be pulled; `make up` then uses them
+	scripts/images-local.sh
+
+k8s-up: ## installs the chart on a kind cluster (K8S=existing: on that of KUBECONFIG; TLS=certManager)
+	scripts/k8s-up.sh
+
+smoke-k8s: ## checks the release on Kubernetes, from outside and from inside
+	scripts/smoke-k8s.sh
+
+k8s-down: ## deletes the kind cluster (K8S=existing: uninstalls; the volumes stay, WIPE=1 removes them)
+	scripts/k8s-down.sh

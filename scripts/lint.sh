@@ -41,3 +41,6 @@ cargo run --quiet --locked -p shopctl -- sql check
 
 step "deploy"
 scripts/lint-deploy.sh
+
+step "Helm chart"
+scripts/lint-helm.sh

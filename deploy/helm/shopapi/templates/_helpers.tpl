@@ -189,9 +189,12 @@ http://{{ include "shopapi.fullname" . }}-otel-collector:4317
 {{- if or (eq .Values.tls.mode "generated") (eq .Values.secrets.mode "generated") -}}true{{- end -}}
 {{- end -}}
 
-{{/* Newest version of an API that this cluster serves: {root, kind, newest, since, oldest}. */}}
+{{/*
+Newest version of an API that this cluster serves: {root, newest, since, oldest}. The version counts too, because batch/v1 was there before its
+CronJob was.
+*/}}
 {{- define "shopapi.apiVersion" -}}
-{{- if and (.root.Capabilities.APIVersions.Has (printf "%s/%s" .newest .kind)) (semverCompare (printf ">=%s-0" .since) .root.Capabilities.KubeVersion.Version) -}}
+{{- if and (.root.Capabilities.APIVersions.Has .newest) (semverCompare (printf ">=%s-0" .since) .root.Capabilities.KubeVersion.Version) -}}
 {{- .newest -}}
 {{- else -}}
 {{- .oldest -}}

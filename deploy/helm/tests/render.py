@@ -1,0 +1,97 @@
+"""Rendering the chart: the cases that are checked, and `helm template` for each."""
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+
+import yaml
+
+CHART = pathlib.Path(__file__).resolve().parent.parent / "shopapi"
+HELMS = {"helm 3": os.environ.get("HELM3", "helm"), "helm 4": os.environ.get("HELM4", "helm4")}
+OLDEST = "1.20.2"
+VALIDATED = [f"1.{minor}" for minor in range(25, 38)]
+
+ALL_OBJECTS = {
+    "ingress": {"enabled": True, "hosts": ["shop.example.com"], "tlsSecret": "shop-tls"},
+    "gatewayApi": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["shop.example.com"]},
+    "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}},
+    "orders": {"autoscaling": {"enabled": True}, "extraEnv": {"RUST_BACKTRACE": 1}, "tolerations": [{"key": "a", "operator": "Exists"}]},
+    "gateway": {"httpTlsSecret": "public-tls", "service": {"annotations": {"a": "b"}}, "podAnnotations": {"c": "d"}},
+    "nats": {"bundled": {"replicas": 3}},
+    "secrets": {"userJwtPrevious": True},
+    "imagePullSecrets": ["registry"],
+}
+EXTERNAL = {
+    "databases": {"mode": "external", "external": {"caSecret": {"name": "pg-ca"}}},
+    "nats": {"mode": "external", "external": {"url": "tls://nats.nats:4222", "caSecret": {"name": "nats-ca"}}},
+}
+
+# name: (values files, values)
+CASES = {
+    "defaults": ([], {}),
+    "local.yaml": (["local.yaml"], {}),
+    "kind.yaml": (["kind.yaml"], {}),
+    "prod.yaml": (["prod.yaml"], {}),
+    "tls certManager": ([], {"tls": {"mode": "certManager"}}),
+    "tls certManager, issuer of yours": ([], {"tls": {"mode": "certManager", "certManager": {"issuerRef": {"name": "x", "kind": "ClusterIssuer"}}}}),
+    "tls existingSecret": ([], {"tls": {"mode": "existingSecret"}}),
+    "tls and secrets existing": ([], {"tls": {"mode": "existingSecret"}, "secrets": {"mode": "existing"}}),
+    "external databases and NATS": ([], EXTERNAL),
+    "CloudNativePG": ([], {"databases": {"mode": "cloudnativepg"}, "tls": {"mode": "certManager"}}),
+    "everything": ([], ALL_OBJECTS),
+    "nothing beside": ([], {"collector": {"enabled": False}, "jaeger": {"enabled": False}, "networkPolicy": {"enabled": False}, "test": {"enabled": False}, "demoCatalogue": False}),
+    "Jaeger operator": ([], {"jaeger": {"operator": {"enabled": True}}}),
+    "another name": ([], {"fullnameOverride": "till"}),
+}
+
+# (values, words of the message, in Helm 3's and in Helm 4's spelling)
+REFUSED = [
+    ({"gatway": {"replicas": 3}}, ["gatway"]),
+    ({"gateway": {"replica": 3}}, ["gateway", "replica"]),
+    ({"payments": {"replicas": -1}}, ["payments", "replicas"]),
+    ({"payments": {"replicas": "two"}}, ["payments", "replicas"]),
+    ({"tls": {"mode": "cert-manager"}}, ["certManager", "existingSecret", "generated"]),
+    ({"databases": {"mode": "rds"}}, ["bundled", "external", "cloudnativepg"]),
+    ({"orders": {"resources": {"limits": {"memory": "lots"}}}}, ["orders", "resources", "memory"]),
+    ({"telemetry": {"samplerRatio": 5}}, ["telemetry", "samplerRatio"]),
+    ({"nats": {"mode": "external", "external": {"url": "nats://plain:4222"}}}, ["nats", "url"]),
+    ({"image": {"digest": "latest"}}, ["image", "digest"]),
+    ({"nats": {"mode": "external"}}, ["nats.external.url is needed"]),
+    ({"databases": {"mode": "external"}}, ["databases.external.caSecret.name is needed"]),
+    ({"databases": {"mode": "cloudnativepg"}}, ["needs tls.mode certManager or existingSecret"]),
+    ({"gateway": {"demoUsers": "a:b:c"}}, ["demoUsers is for mode dev only"]),
+    ({"drainSeconds": 30}, ["terminationGracePeriodSeconds must be at least", "48"]),
+    ({"ingress": {"enabled": True}}, ["ingress.hosts is needed"]),
+    ({"gatewayApi": {"enabled": True}}, ["parentRefs is needed"]),
+    ({"gateway": {"extraEnv": {"SHOPAPI_USER_JWT_SECRET": "x"}}}, ["is a secret"]),
+    ({"inventory": {"autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 2}}}, ["inventory.autoscaling.maxReplicas"]),
+]
+
+
+def run_helm(helm, arguments, values):
+    """Runs helm with values on its standard input."""
+    return subprocess.run(
+        [HELMS[helm], *arguments, "--values", "-"],
+        input=json.dumps(values), capture_output=True, text=True, check=False, timeout=60,
+    )
+
+
+@functools.lru_cache(maxsize=None)
+def text(case, helm, version):
+    """What helm prints for a case, or an exception with what it said."""
+    files, values = CASES[case]
+    arguments = ["template", "shopapi", str(CHART), "--namespace", "shopapi", "--kube-version", version]
+    for name in files:
+        arguments += ["--values", str(CHART / name)]
+    done = run_helm(helm, arguments, values)
+    if done.returncode != 0:
+        raise AssertionError(f"{case}, {helm}, Kubernetes {version}: {done.stderr.strip()}")
+    return done.stdout
+
+
+@functools.lru_cache(maxsize=None)
+def rendered(case, version=VALIDATED[-1]):
+    """The objects of a case."""
+    return [document for document in yaml.load_all(text(case, "helm 3", version), Loader=yaml.CSafeLoader) if document]
