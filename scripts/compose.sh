@@ -50,7 +50,7 @@ settings=()
 [ ! -f deploy/.env ] || settings=(--env-file deploy/.env)
 if [ "${PROFILE:-}" = core ]; then
   # No Collector: services that have nowhere to send to send nothing.
-  export COMPOSE_PROFILES= OTLP_ENDPOINT=
+  export COMPOSE_PROFILES='' OTLP_ENDPOINT=''
 elif [ -z "${COMPOSE_PROFILES+set}" ] && ! grep -qs '^COMPOSE_PROFILES=' deploy/.env; then
   export COMPOSE_PROFILES=telemetry,prometheus,grafana
 fi

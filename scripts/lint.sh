@@ -44,3 +44,6 @@ scripts/lint-deploy.sh
 
 step "Helm chart"
 scripts/lint-helm.sh
+
+step "containers"
+scripts/lint-containers.sh
