@@ -5,7 +5,6 @@
 //! something on an older one builds it again, because the server may have come back without its store.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use actor_kit::Backoff;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectOptions, Event};
+use rustls::ClientConfig;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -59,13 +59,13 @@ pub struct BusCredentials {
     pub password: String,
 }
 
-/// TLS material by path; read again at every attempt to connect, so a renewed file needs no restart.
-#[derive(Debug, Clone)]
+/// TLS with a certificate of our own, by which the server knows who we are.
+#[derive(Clone)]
 pub struct BusTls {
-    /// Roots the server's certificate must chain to.
-    pub ca: PathBuf,
-    /// Our certificate and key.
-    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Asked at every handshake: one that follows its files needs no restart when they are renewed.
+    pub config: Arc<ClientConfig>,
+    /// The name in the certificate. Answers come to `_INBOX.<name>.…`, which is all the server lets us listen to.
+    pub name: String,
 }
 
 impl BusOptions {
@@ -78,6 +78,16 @@ impl BusOptions {
             tls: None,
         }
     }
+
+    /// The same over TLS, as the service `name`.
+    #[must_use]
+    pub fn secured(mut self, config: Arc<ClientConfig>, name: impl Into<String>) -> Self {
+        self.tls = Some(BusTls {
+            config,
+            name: name.into(),
+        });
+        self
+    }
 }
 
 impl fmt::Debug for BusOptions {
@@ -86,8 +96,14 @@ impl fmt::Debug for BusOptions {
         f.debug_struct("BusOptions")
             .field("client_name", &self.client_name)
             .field("credentials", &self.credentials.is_some())
-            .field("tls", &self.tls)
+            .field("tls", &self.tls.as_ref().map(|tls| &tls.name))
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for BusTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BusTls({})", self.name)
     }
 }
 
@@ -166,11 +182,11 @@ impl Connection {
         if let Some(BusCredentials { user, password }) = options.credentials.clone() {
             connect = connect.user_and_password(user, password);
         }
-        if let Some(tls) = options.tls.clone() {
-            connect = connect.require_tls(true).add_root_certificates(tls.ca);
-            if let Some((certificate, key)) = tls.identity {
-                connect = connect.add_client_certificate(certificate, key);
-            }
+        if let Some(BusTls { config, name }) = &options.tls {
+            connect = connect
+                .require_tls(true)
+                .tls_client_config(ClientConfig::clone(config))
+                .custom_inbox_prefix(format!("_INBOX.{name}"));
         }
         let servers: Vec<&str> = options.url.split(',').map(str::trim).collect();
         let client = connect

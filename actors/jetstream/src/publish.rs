@@ -51,18 +51,25 @@ fn publish_span(event: &OutboundEvent, stream: &str) -> Span {
     else {
         return Span::none();
     };
-    let span = info_span!(
-        "publish",
-        otel.name = format!("publish {}", event.subject),
-        otel.kind = "producer",
-        messaging.system = "nats",
-        messaging.operation.type = "send",
-        messaging.destination.name = event.subject.as_str(),
-        messaging.message.id = %event.event_id,
-        messaging.nats.stream = stream,
-        order.id = event.order_id,
-    );
-    parent.parent_of(&span);
+    let (span, _) = parent.child(|| {
+        info_span!(
+            parent: None,
+            "publish",
+            otel.name = format_args!("publish {}", event.subject),
+            otel.kind = "producer",
+            otel.status_code = tracing::field::Empty,
+            messaging.system = "nats",
+            messaging.operation.type = "send",
+            messaging.destination.name = event.subject.as_str(),
+            messaging.message.id = %event.event_id,
+            messaging.nats.stream = stream,
+            order.id = event.order_id,
+        )
+    });
+    if event.message_id != event.event_id {
+        // A deliberate replay: it links to what it repeats.
+        parent.link_to(&span);
+    }
     span
 }
 
@@ -84,17 +91,21 @@ pub(crate) async fn publish(
         let context = connection.context();
         context.send_publish(event.subject, message).await?.await
     };
-    let acknowledged = tokio::time::timeout(ack_deadline, acknowledged.instrument(span));
-    let acknowledged = tokio::select! {
+    let acknowledged = acknowledged.instrument(span.clone());
+    let acknowledged = tokio::time::timeout(ack_deadline, acknowledged);
+    let (published, end) = tokio::select! {
         biased;
-        () = connection.lost(generation) => return lost(),
-        acknowledged = acknowledged => acknowledged,
+        () = connection.lost(generation) => lost(),
+        acknowledged = acknowledged => match acknowledged {
+            Ok(Ok(ack)) => (accept(&ack, &stream), End::Answered),
+            Ok(Err(error)) => refuse(&error),
+            Err(_) => silent(),
+        },
     };
-    match acknowledged {
-        Ok(Ok(ack)) => (accept(&ack, &stream), End::Answered),
-        Ok(Err(error)) => refuse(&error),
-        Err(_) => silent(),
+    if published.is_err() {
+        span.record("otel.status_code", "ERROR");
     }
+    (published, end)
 }
 
 /// The context that travels: the publish's own span, or, where no exporter gives spans an identity, that of the change.

@@ -18,8 +18,7 @@ const CONVERGED: Duration = Duration::from_secs(20);
 const OVER_THE_BUS: &str = "wait=4";
 
 async fn jetstream_of(world: &World) -> jetstream::Context {
-    let client = async_nats::connect(world.stack.nats.url()).await.unwrap();
-    jetstream::new(client)
+    world.bus("shopctl").await.jetstream
 }
 
 /// Both streams and their durable consumers are there.

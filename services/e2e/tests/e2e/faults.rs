@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use devstack::Signal;
 use futures::future::join_all;
-use shopapi_proto::{headers, subjects};
+use shopapi_proto::subjects;
 use shopctl::client::Api;
 
+use crate::bus::envelope;
 use crate::world::{World, place};
 
 #[tokio::test]
@@ -105,28 +106,16 @@ async fn all_end(world: &World, accepted: Vec<i64>) {
 #[tokio::test]
 async fn a_poison_event_becomes_a_dead_letter_and_its_neighbours_go_on() {
     let world = World::start().await;
-    let client = async_nats::connect(world.stack.nats.url()).await.unwrap();
-    let jetstream = async_nats::jetstream::new(client);
+    let (orders, payments) = (world.bus("orders").await, world.bus("payments").await);
     // A letter is kept once per event id, so each has its own.
-    let envelope = |number: u32, schema_version: &str| {
-        let mut envelope = async_nats::HeaderMap::new();
-        envelope.insert(
-            headers::EVENT_ID,
-            format!("0190d2f0-0000-7000-8000-{number:012}"),
-        );
-        envelope.insert(headers::SCHEMA_VERSION, schema_version);
-        envelope.insert(headers::AGGREGATE_SEQ, "1");
-        envelope
-    };
-    for (subject, headers) in [
-        (subjects::ORDERS_CREATED, envelope(1, "1")),
-        (subjects::ORDERS_CREATED, envelope(2, "999")),
-        (subjects::ORDERS_CREATED, async_nats::HeaderMap::new()),
-        (subjects::PAYMENTS_SUCCEEDED, envelope(3, "1")),
+    for (sender, subject, headers) in [
+        (&orders, subjects::ORDERS_CREATED, envelope(1, "1")),
+        (&orders, subjects::ORDERS_CREATED, envelope(2, "999")),
+        (&orders, subjects::ORDERS_CREATED, async_nats::HeaderMap::new()),
+        (&payments, subjects::PAYMENTS_SUCCEEDED, envelope(3, "1")),
     ] {
         let garbage = b"\xff\xff not a protobuf".to_vec();
-        let sent = jetstream.publish_with_headers(subject, headers, garbage.into());
-        sent.await.unwrap().await.unwrap();
+        sender.publish(subject, headers, garbage).await.unwrap();
     }
     let neighbour = world.order("PLENTY", 1, "tok_ok").await;
     world

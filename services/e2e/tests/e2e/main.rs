@@ -14,6 +14,8 @@
 
 mod bad_input;
 mod broker;
+mod bus;
+mod canary;
 mod faults;
 mod house;
 mod journeys;
@@ -21,6 +23,12 @@ mod load;
 mod locks;
 mod operators;
 mod overload;
+mod raw;
+mod poison;
 mod replicas;
+mod rotation;
+mod rows;
+mod trust;
 mod unknown_commit;
+mod wall;
 mod world;

@@ -218,8 +218,7 @@ async fn another_version_changes_nothing(world: &World, id: i64) {
 }
 
 async fn jetstream_of(world: &World) -> jetstream::Context {
-    let client = async_nats::connect(world.stack.nats.url()).await.unwrap();
-    jetstream::new(client)
+    world.bus("orders").await.jetstream
 }
 
 /// The ids of payments' open letters.

@@ -12,6 +12,8 @@ use shopctl::audit;
 use shopctl::catalogue::{self, Product};
 use shopctl::client::{Answer, Api};
 
+use crate::bus::Caller;
+
 /// Far above what any order of these tests needs, its deadlines and restarts included.
 const END_DEADLINE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at again.
@@ -82,6 +84,11 @@ impl World {
             stack,
             _ports: leases,
         }
+    }
+
+    /// The bus as one of the services.
+    pub(crate) async fn bus(&self, who: &str) -> Caller {
+        Caller::as_service(&self.stack.nats.url(), self.stack.pki(), who).await
     }
 
     pub(crate) fn service(&self, name: &str) -> &Service {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Durability};
 use crate::nats::Nats;
 use crate::pki::Pki;
 use crate::portmap::{PortMap, service_of};
@@ -32,6 +32,7 @@ pub(crate) fn migrate_env(cluster: &Cluster) -> Vec<(String, String)> {
             let name = format!("SHOPAPI_MIGRATE_{}_URL", spec.service.to_uppercase());
             (name, cluster.url(spec.owner, spec.database))
         })
+        .chain(pairs([("SHOPAPI_MODE", "dev".to_owned())]))
         .collect()
 }
 
@@ -54,6 +55,12 @@ pub(crate) fn service_env(
             cluster.url(name, &format!("{name}db")),
         ),
     ]);
+    if cluster.durability() == Durability::Off {
+        env.extend(pairs([(
+            "SHOPAPI_ALLOW_UNSAFE_DURABILITY",
+            "yes".to_owned(),
+        )]));
+    }
     if let Some(grpc) = ports.grpc_of(process) {
         env.extend(pairs([
             ("SHOPAPI_GRPC_ADDR", grpc.to_string()),

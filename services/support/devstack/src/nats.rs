@@ -1,4 +1,5 @@
-//! A private NATS server with JetStream on loopback.
+//! A private NATS server with JetStream on loopback. A secured one lets in only who has a certificate of the stack's authority, and
+//! lets each do only what `deploy/nats/permissions.conf` says, the text that every deployment uses.
 //!
 //! **After a crash** its streams are what was on disk; the services make what is missing, so a wiped store is a
 //! supported state.
@@ -13,6 +14,7 @@ use tokio::process::Child;
 
 use crate::child::{self, Launch, Signal};
 use crate::error::{Error, tail};
+use crate::pki::Pki;
 use crate::ports::{ensure_free, loopback};
 use crate::state::make_dir;
 
@@ -20,6 +22,7 @@ const NAME: &str = "NATS";
 const READY_DEADLINE: Duration = Duration::from_secs(15);
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
+const PERMISSIONS: &str = include_str!("../../../../deploy/nats/permissions.conf");
 
 /// A NATS server.
 #[derive(Debug)]
@@ -29,6 +32,7 @@ pub struct Nats {
     port: u16,
     monitor_port: Option<u16>,
     log: PathBuf,
+    pki: Option<Pki>,
     child: Option<Child>,
 }
 
@@ -48,8 +52,24 @@ impl Nats {
             port,
             monitor_port,
             log,
+            pki: None,
             child: None,
         }
+    }
+
+    /// The same with TLS and permissions.
+    #[must_use]
+    pub fn secured(mut self, pki: &Pki) -> Self {
+        self.pki = Some(pki.clone());
+        self
+    }
+
+    /// Presents the certificate that is in the set at present to new connections, and believes its bundle.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`].
+    pub fn reload_identity(&self) -> Result<(), Error> {
+        self.signal(Signal::Hup)
     }
 
     /// Starts it and waits until JetStream answers. Does nothing when it runs.
@@ -119,6 +139,15 @@ impl Nats {
         );
         if let Some(port) = self.monitor_port {
             text += &format!("http: \"{}\"\n", loopback(port));
+        }
+        if let Some(pki) = &self.pki {
+            let file = |name: &str| pki.dir_of("nats").join(name).display().to_string();
+            text += &format!(
+                "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify_and_map: true, min_version: \"1.3\" }}\n{PERMISSIONS}",
+                file("tls.crt"),
+                file("tls.key"),
+                file("ca.crt")
+            );
         }
         text
     }

@@ -22,6 +22,8 @@ mod rotate;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shopapi_tls::{Identity, IdentityFiles};
+
 use crate::error::Error;
 use crate::state::make_dir;
 
@@ -107,6 +109,15 @@ impl Pki {
     #[must_use]
     pub fn public_keys(&self) -> PathBuf {
         self.dir.join("jwt-public")
+    }
+
+    /// One identity, read and checked.
+    ///
+    /// # Errors
+    /// [`Error::Step`] when its files cannot be used.
+    pub fn identity(&self, name: &str) -> Result<Identity, Error> {
+        Identity::load(IdentityFiles::in_dir(&self.dir_of(name)))
+            .map_err(|error| Error::Step(error.to_string()))
     }
 
     fn ca_key_file(&self) -> PathBuf {

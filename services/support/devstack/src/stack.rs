@@ -118,7 +118,8 @@ impl Stack {
             options.ports.nats,
             Some(options.ports.nats_monitor),
             state.log("nats"),
-        );
+        )
+        .secured(&pki);
         nats.start().await?;
         Ok(Self {
             services: Vec::new(),

@@ -103,7 +103,8 @@ impl TestStack {
             ports[1].port(),
             None,
             state.log("nats"),
-        );
+        )
+        .secured(cluster.pki());
         let (postgres_started, nats_started) = tokio::join!(cluster.start(), nats.start());
         postgres_started?;
         nats_started?;

@@ -101,12 +101,16 @@ impl PgConfig {
                 Host::Unix(path) => base.host_path(path),
             };
         }
+        for address in parsed.get_hostaddrs() {
+            base.hostaddr(*address);
+        }
         for port in parsed.get_ports() {
             base.port(*port);
         }
         if let Some(options) = parsed.get_options() {
             base.options(options);
         }
+        base.channel_binding(parsed.get_channel_binding());
         base.ssl_mode(match transport {
             Transport::Plaintext => SslMode::Disable,
             Transport::Tls(_) => SslMode::Require,
@@ -148,6 +152,25 @@ impl PgConfig {
         self
     }
 
+    /// True when nobody has said yet how to verify the server; see [`trusting`](Self::trusting).
+    #[must_use]
+    pub fn needs_ca(&self) -> bool {
+        matches!(self.transport, Transport::Tls(None))
+    }
+
+    /// Whether there is a password that answers the question.
+    pub fn has_password(&self, question: impl FnOnce(&str) -> bool) -> bool {
+        self.password
+            .as_ref()
+            .is_some_and(|password| question(password.expose_secret()))
+    }
+
+    /// True after [`durable_only`](Self::durable_only).
+    #[must_use]
+    pub fn is_durable_only(&self) -> bool {
+        self.durable_only
+    }
+
     /// True when the URL asked for plaintext.
     #[must_use]
     pub fn is_plaintext(&self) -> bool {
@@ -178,10 +201,6 @@ impl PgConfig {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
-    }
-
-    pub(crate) fn is_durable_only(&self) -> bool {
-        self.durable_only
     }
 
     /// The driver's own configuration, password included: for the connector only.

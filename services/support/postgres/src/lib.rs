@@ -30,6 +30,7 @@
 
 mod config;
 mod connect;
+mod measure;
 pub mod migrate;
 mod pool;
 mod session;
@@ -37,6 +38,7 @@ pub mod sqlstate;
 
 pub use config::{ConfigError, PgConfig};
 pub use connect::{NotDurable, check_durability, connect};
+pub use measure::timed;
 pub use pool::ReadPool;
 pub use session::Session;
 pub use sqlstate::{Disconnected, Failure, FailureClass};

@@ -1,0 +1,28 @@
+//! How long statements take: `db_client_operation_duration_seconds{db_operation_name}`.
+
+use std::future::Future;
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use opentelemetry::metrics::Histogram;
+use opentelemetry::{KeyValue, global};
+
+static DURATION: LazyLock<Histogram<f64>> = LazyLock::new(|| {
+    global::meter("shopapi-postgres")
+        .f64_histogram("db.client.operation.duration")
+        .with_unit("s")
+        .with_description("How long a database operation took, whatever it ended with")
+        .build()
+});
+
+/// Runs `statement` and measures it under its operation's name. One that is dropped before its end is not measured.
+pub async fn timed<T>(operation: &'static str, statement: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let ended = statement.await;
+    let attributes = [
+        KeyValue::new("db.operation.name", operation),
+        KeyValue::new("db.system.name", "postgresql"),
+    ];
+    DURATION.record(began.elapsed().as_secs_f64(), &attributes);
+    ended
+}
