@@ -37,8 +37,9 @@ yamllint --strict deploy/compose.yaml deploy/compose.ports.yaml
 rendered=$(mktemp -d)
 trap 'rm -rf "$rendered"' EXIT
 config() { docker-compose --project-directory deploy --file deploy/compose.yaml "$@" --profile '*' config; }
-config >"$rendered/public.yaml"
-config --file deploy/compose.ports.yaml >"$rendered/ports.yaml"
+# Not what deploy/.env may say on this machine.
+config --env-file /dev/null >"$rendered/public.yaml"
+config --env-file /dev/null --file deploy/compose.ports.yaml >"$rendered/ports.yaml"
 config --env-file deploy/local.env >"$rendered/local.yaml"
 python3 scripts/check-compose.py "$rendered/public.yaml" "$rendered/ports.yaml" "$rendered/local.yaml"
 
