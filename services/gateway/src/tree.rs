@@ -6,7 +6,7 @@
 //! ├── maintenance    seeds demo users, forgets expired logins, own connection
 //! ├── orders-client  owns the gRPC channel to orders
 //! ├── catalog-client owns the gRPC channel to inventory: catalogue reads
-//! ├── grpc           adapter for operators: health
+//! ├── grpc           adapter for operators: health, this tree
 //! └── http           adapter; started last, stopped first
 //! ```
 
@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actor_kit::Mailbox;
-use actor_kit::tree::{ChildSpec, Tree};
+use actor_kit::tree::{ChildSpec, Tree, TreeWindow};
 use axum::Router;
 use shopapi_auth::UserKeys;
 use shopapi_postgres::PgConfig;
 use shopapi_rpc::Trust;
+use shopapi_tls::ServerCertificate;
 use tokio::net::TcpListener;
 
 use crate::catalog_client::{CatalogCall, CatalogClient};
@@ -57,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) database: PgConfig,
     pub(crate) seeds: Seeds,
     pub(crate) user_keys: UserKeys,
+    pub(crate) http_tls: Option<ServerCertificate>,
     pub(crate) router: Router,
     /// Bound before, so that a taken port is an error of the start and survives restarts of `http`.
     pub(crate) listener: TcpListener,
@@ -73,6 +75,7 @@ pub(crate) fn tree(parts: Parts, mailboxes: &Mailboxes) -> Tree {
         database,
         seeds,
         user_keys,
+        http_tls,
         router,
         listener,
         grpc,
@@ -80,9 +83,12 @@ pub(crate) fn tree(parts: Parts, mailboxes: &Mailboxes) -> Tree {
     } = parts;
     let (listener, grpc_port) = (Arc::new(listener), Arc::new(grpc));
     let (to_orders, to_inventory) = (trust.towards("orders"), trust.towards("inventory"));
+    let window = TreeWindow::default();
+    let shown = window.clone();
     // Nobody but itself sends to it.
     let maintenance = Mailbox::new("maintenance", 1);
     Tree::new("gateway")
+        .seen_through(&window)
         .intensity(5, Duration::from_secs(60))
         .child(ChildSpec::task(
             "user-keys",
@@ -124,13 +130,21 @@ pub(crate) fn tree(parts: Parts, mailboxes: &Mailboxes) -> Tree {
         ))
         .child(ChildSpec::task(
             "grpc",
-            "adapter for operators: health",
-            move |stop| grpc::serve(Arc::clone(&grpc_port), trust.clone(), stop),
+            "adapter for operators: health, this tree",
+            move |stop| grpc::serve(Arc::clone(&grpc_port), trust.clone(), shown.clone(), stop),
         ))
         .child(ChildSpec::task(
             "http",
             "adapter; started last, stopped first",
-            move |stop| http::serve(Arc::clone(&listener), router.clone(), limits, stop),
+            move |stop| {
+                http::serve(
+                    Arc::clone(&listener),
+                    http_tls.clone(),
+                    router.clone(),
+                    limits,
+                    stop,
+                )
+            },
         ))
 }
 
@@ -159,6 +173,7 @@ mod tests {
                 done: shopapi_health::Gate::default(),
             },
             user_keys: crate::tests::user_keys(),
+            http_tls: None,
             router: Router::new(),
             listener,
             limits,

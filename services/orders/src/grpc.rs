@@ -32,7 +32,6 @@ use crate::config::Limits;
 use crate::operators::OperatorDesk;
 use crate::order_ids::OrderIds;
 use crate::store::OrderStore;
-use crate::telemetry::Counters;
 
 pub(crate) use server::serve;
 
@@ -44,7 +43,6 @@ pub(crate) struct Api {
     pub(crate) ids: OrderIds,
     pub(crate) admission: Admission,
     pub(crate) operators: OperatorDesk,
-    pub(crate) counters: Counters,
     /// Live timelines.
     pub(crate) watches: Arc<Semaphore>,
     pub(crate) limits: Arc<Limits>,

@@ -48,7 +48,6 @@ use crate::operators::OperatorDesk;
 use crate::order_ids::OrderIds;
 use crate::service::Port;
 use crate::store::OrderStore;
-use crate::telemetry::Counters;
 use mailboxes::Mailboxes;
 
 /// The durable consumer that all replicas of orders share.
@@ -85,7 +84,6 @@ pub(crate) fn tree(config: &Config, parts: Parts) -> Tree {
             letters: boxes.letters.clone(),
             decision_deadline: limits.request_deadline,
         },
-        counters: Counters::new(),
         watches: Arc::new(Semaphore::new(limits.watches_max)),
         stock_deadline: config.saga.inventory_call,
         limits,

@@ -70,13 +70,11 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
         &self,
         request: Request<wire::RequestPaymentRequest>,
     ) -> Result<Response<wire::RequestPaymentResponse>, Status> {
-        let call = rpc_span("RequestPayment", &request);
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
-            let span = item_span("request payment", item.order_id, &item.traceparent, &call);
+            let span = item_span("RequestPayment", item.order_id, &item.traceparent);
             self.request(item).instrument(span)
         }))
-        .instrument(call.clone())
         .await;
         Ok(Response::new(wire::RequestPaymentResponse { results }))
     }
@@ -85,9 +83,8 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
         &self,
         request: Request<wire::GetPaymentRequest>,
     ) -> Result<Response<wire::GetPaymentResponse>, Status> {
-        let call = rpc_span("GetPayment", &request);
         let ids = self.bounded(request.into_inner().payment_ids)?;
-        let results = self.get(ids).instrument(call).await;
+        let results = self.get(ids).await;
         Ok(Response::new(wire::GetPaymentResponse { results }))
     }
 
@@ -95,13 +92,11 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
         &self,
         request: Request<wire::VoidPaymentRequest>,
     ) -> Result<Response<wire::VoidPaymentResponse>, Status> {
-        let call = rpc_span("VoidPayment", &request);
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
-            let span = item_span("void payment", item.order_id, &item.traceparent, &call);
+            let span = item_span("VoidPayment", item.order_id, &item.traceparent);
             self.void(item).instrument(span)
         }))
-        .instrument(call.clone())
         .await;
         Ok(Response::new(wire::VoidPaymentResponse { results }))
     }
@@ -110,13 +105,11 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
         &self,
         request: Request<wire::RefundPaymentRequest>,
     ) -> Result<Response<wire::RefundPaymentResponse>, Status> {
-        let call = rpc_span("RefundPayment", &request);
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
-            let span = item_span("refund payment", item.order_id, &item.traceparent, &call);
+            let span = item_span("RefundPayment", item.order_id, &item.traceparent);
             self.refund(item).instrument(span)
         }))
-        .instrument(call.clone())
         .await;
         Ok(Response::new(wire::RefundPaymentResponse { results }))
     }
@@ -142,8 +135,8 @@ impl<B: PaymentBooks> Adapter<B> {
         match &answered {
             Ok(Answered {
                 ignored: Some(ignored),
-                ..
-            }) => telemetry::note_repeat(*ignored),
+                payment,
+            }) => telemetry::note_repeat(*ignored, payment),
             Err(DeskError::Refused(Refusal::OrderTaken)) => telemetry::note_concurrent(),
             Ok(_) | Err(_) => {}
         }
@@ -188,30 +181,20 @@ impl<B: PaymentBooks> Adapter<B> {
     }
 }
 
-fn rpc_span<T>(method: &'static str, request: &Request<T>) -> Span {
-    let span = info_span!(
-        parent: None,
-        "rpc",
-        otel.name = method,
-        otel.kind = "server",
-        rpc.system.name = "grpc",
-        rpc.method = format!("shopapi.payments.v1.PaymentsService/{method}"),
-    );
-    let header = request.metadata().get(shopapi_proto::headers::TRACEPARENT);
-    let parent = header.and_then(|value| TraceContext::from_traceparent(value.to_str().ok()?));
-    if let Some(parent) = parent {
-        parent.parent_of(&span);
-    }
-    span
-}
-
-/// Each item belongs to its own order's trace; the call is only how it came here.
-fn item_span(name: &'static str, order_id: i64, traceparent: &str, call: &Span) -> Span {
-    let Some(order) = TraceContext::from_traceparent(traceparent) else {
-        return info_span!(parent: call, "item", otel.name = name, order.id = order_id);
-    };
-    let span = info_span!(parent: None, "item", otel.name = name, order.id = order_id);
-    order.parent_of(&span);
-    TraceContext::of(call).link_to(&span);
+/// Each item is a call of its own in its order's trace; the message that carried it belongs to many orders.
+fn item_span(method: &'static str, order_id: i64, traceparent: &str) -> Span {
+    let caller = TraceContext::from_traceparent(traceparent).unwrap_or_default();
+    let (span, _) = caller.child(|| {
+        info_span!(
+            parent: None,
+            "rpc",
+            otel.name = format_args!("shopapi.payments.v1.PaymentsService/{method}"),
+            otel.kind = "server",
+            rpc.system = "grpc",
+            rpc.service = "shopapi.payments.v1.PaymentsService",
+            rpc.method = method,
+            order.id = order_id,
+        )
+    });
     span
 }

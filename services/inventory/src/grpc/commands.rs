@@ -45,18 +45,18 @@ impl CommandApi {
     ) -> Result<Answer, ItemError> {
         let caller = TraceContext::from_traceparent(traceparent).unwrap_or_default();
         let order_id = command.order_id();
-        let span = info_span!(
-            "inventory",
-            otel.name = method,
-            otel.kind = "server",
-            rpc.system = "grpc",
-            rpc.service = "shopapi.inventory.v1.InventoryService",
-            rpc.method = method,
-            order.id = order_id.0,
-        );
-        caller.parent_of(&span);
-        let own = TraceContext::of(&span);
-        let trace = if own.is_valid() { own } else { caller };
+        let (span, trace) = caller.child(|| {
+            info_span!(
+                parent: None,
+                "rpc",
+                otel.name = format_args!("shopapi.inventory.v1.InventoryService/{method}"),
+                otel.kind = "server",
+                rpc.system = "grpc",
+                rpc.service = "shopapi.inventory.v1.InventoryService",
+                rpc.method = method,
+                order.id = order_id.0,
+            )
+        });
         let entry = StockEntry { command, trace };
         let deadline = self.api.limits.command_deadline;
         write(&self.api.keeper, deadline, entry)
@@ -114,7 +114,7 @@ impl InventoryService for CommandApi {
             let reservation_id = item.reservation_id.clone();
             let traceparent = std::mem::take(&mut item.traceparent);
             let answer = self.reserve_one(wire::reserve(item), &traceparent).await;
-            self.api.counters.reserved(&answer);
+            self.api.counters.reserve_failed(&answer);
             ReserveResult {
                 reservation_id,
                 outcome: Some(wire::reserve_outcome(answer)),
@@ -136,7 +136,7 @@ impl InventoryService for CommandApi {
             if let Ok(ReleaseAnswer::BooksBroken(sku)) = &answer {
                 error!(order_id = item.order_id, %sku, "a release found stock that does not cover its reservation");
             }
-            self.api.counters.released(&answer);
+            self.api.counters.release_failed(&answer);
             ReleaseResult { reservation_id: item.reservation_id, outcome: Some(wire::release_outcome(answer)) }
         }));
         Ok(Response::new(ReleaseResponse {
@@ -155,7 +155,7 @@ impl InventoryService for CommandApi {
             if let Ok(CommitAnswer::BooksBroken(sku)) = &answer {
                 error!(order_id = item.order_id, %sku, "a commit found stock that does not cover its reservation");
             }
-            self.api.counters.committed(&answer);
+            self.api.counters.commit_failed(&answer);
             CommitResult { reservation_id: item.reservation_id, outcome: Some(wire::commit_outcome(answer)) }
         }));
         Ok(Response::new(CommitResponse {

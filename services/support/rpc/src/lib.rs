@@ -38,12 +38,15 @@ mod choice;
 mod connector;
 mod door;
 mod endpoints;
+mod measure;
 pub mod server;
+mod tree;
 mod trust;
 
 pub use balanced::{Balanced, Idempotent, idempotent};
 pub use choice::GRACE;
 pub use endpoints::{BadEndpoints, Endpoints};
+pub use tree::{TreeApi, tree_service};
 pub use trust::{ClientTrust, Credentials, Trust, TrustError};
 
 #[cfg(test)]
