@@ -4,13 +4,12 @@
 //! that one file can serve a whole stack; a `SHOPAPI_` variable that no service knows is refused, because it is a spelling mistake.
 
 mod parse;
+mod users;
 mod wires;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
-use shopapi_auth::{DemoUser, KeyRing, PasswordPool, UserKey, UserKeyError, UserKeys};
 use shopapi_gateway::TrustedProxies;
 use shopapi_postgres::PgConfig;
 use shopapi_postgres::migrate::Schema;
@@ -19,13 +18,15 @@ use shopapi_telemetry::{LogFormat, Otel};
 
 use crate::env::{Env, Problems};
 use parse::{addr, loopback};
-use wires::{bus, database, is_dev, is_guessable, owned_database};
+use users::{certificate, demo_users, passwords, user_keys};
+use wires::{bus, database, owned_database};
 
 const MODE: &str = "SHOPAPI_MODE";
 const LOG_FORMAT: &str = "SHOPAPI_LOG_FORMAT";
 const DATABASE_URL: &str = "SHOPAPI_DATABASE_URL";
 const PROVIDER_DATABASE_URL: &str = "SHOPAPI_PROVIDER_DATABASE_URL";
 const NATS_URL: &str = "SHOPAPI_NATS_URL";
+const HTTP_TLS_DIR: &str = "SHOPAPI_HTTP_TLS_DIR";
 const HTTP_ADDR: &str = "SHOPAPI_HTTP_ADDR";
 const GRPC_ADDR: &str = "SHOPAPI_GRPC_ADDR";
 const HEALTH_ADDR: &str = "SHOPAPI_HEALTH_ADDR";
@@ -58,13 +59,14 @@ const LOG_FILTER: &str = "info,ractor=warn";
 const A_SECRET: &str = "the output of `openssl rand -hex 32`";
 
 /// Every `SHOPAPI_` variable of every command.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 27] = [
     MODE,
     LOG_FORMAT,
     DATABASE_URL,
     PROVIDER_DATABASE_URL,
     NATS_URL,
     HTTP_ADDR,
+    HTTP_TLS_DIR,
     GRPC_ADDR,
     HEALTH_ADDR,
     TLS_DIR,
@@ -98,7 +100,8 @@ Configuration comes from the environment:
               SHOPAPI_ALLOW_UNSAFE_DURABILITY=yes|no (no; dev only: a database without fsync)
   gateway     SHOPAPI_ORDERS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_DATABASE_URL,
               SHOPAPI_USER_JWT_SECRET [.._PREVIOUS], SHOPAPI_DEMO_USERS (dev),
-              SHOPAPI_TRUSTED_PROXIES (none), SHOPAPI_HTTP_ADDR (127.0.0.1:8080),
+              SHOPAPI_TRUSTED_PROXIES (none), SHOPAPI_HTTP_TLS_DIR (no TLS),
+              SHOPAPI_HTTP_ADDR (127.0.0.1:8080),
               SHOPAPI_GRPC_ADDR (127.0.0.1:9000)
   orders      SHOPAPI_DATABASE_URL, SHOPAPI_NATS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_PAYMENTS_URL,
               SHOPAPI_GRPC_ADDR (127.0.0.1:9001), SHOPAPI_HEALTH_ADDR (127.0.0.1:9101)
@@ -123,14 +126,11 @@ pub(crate) fn gateway(mut env: Env) -> Result<(Telemetry, shopapi_gateway::Confi
     let trust = trust(&mut env, "gateway");
     let orders_url = env.required(ORDERS_URL, "https://127.0.0.1:9001", endpoints);
     let inventory_url = env.required(INVENTORY_URL, "https://127.0.0.1:9002", endpoints);
-    let is_dev = is_dev(&mut env);
-    let user_key = env.required(USER_JWT_SECRET, A_SECRET, |text| {
-        user_key_from(text, is_dev)
-    });
-    let previous = env.optional(USER_JWT_SECRET_PREVIOUS, |text| user_key_from(text, is_dev));
+    let user_keys = user_keys(&mut env);
     let database = database(&mut env, DATABASE_URL, "gatewaydb", "gateway");
     let trusted_proxies = env.or(TRUSTED_PROXIES, TrustedProxies::default(), str::parse);
     let demo_users = demo_users(&mut env);
+    let http_tls = env.optional(HTTP_TLS_DIR, certificate);
     let passwords = passwords(&mut env);
     let config = (|| {
         Some(shopapi_gateway::Config {
@@ -140,9 +140,10 @@ pub(crate) fn gateway(mut env: Env) -> Result<(Telemetry, shopapi_gateway::Confi
             orders_url: orders_url?,
             inventory_url: inventory_url?,
             database: database?,
-            user_keys: UserKeys::fixed(KeyRing::new(&user_key?, previous.as_ref())),
+            user_keys: user_keys?,
             passwords: passwords?,
             demo_users: demo_users?,
+            http_tls,
             trusted_proxies,
             limits: shopapi_gateway::Limits::default(),
         })
@@ -286,47 +287,6 @@ fn telemetry(env: &mut Env, service_name: &'static str) -> Option<Telemetry> {
         log_filter: env.text(RUST_LOG).unwrap_or(LOG_FILTER).to_owned(),
         otel,
     })
-}
-
-/// Demo users are for development: their passwords are known to everybody who reads the configuration.
-fn demo_users(env: &mut Env) -> Option<Vec<DemoUser>> {
-    let is_dev = is_dev(env);
-    let Some(list) = env.text(DEMO_USERS).map(SecretString::from) else {
-        return Some(Vec::new());
-    };
-    if !is_dev {
-        env.problem(
-            DEMO_USERS,
-            "is for SHOPAPI_MODE=dev only: remove it, or set that mode",
-        );
-        return None;
-    }
-    DemoUser::parse_list(&list)
-        .map_err(|error| env.problem(DEMO_USERS, format_args!("is not a list of users: {error}")))
-        .ok()
-}
-
-fn passwords(env: &mut Env) -> Option<PasswordPool> {
-    PasswordPool::new()
-        .map_err(|error| env.problem(MODE, format_args!("cannot be served: {error}")))
-        .ok()
-}
-
-/// Why a secret does not sign users' tokens.
-#[derive(Debug, thiserror::Error)]
-enum BadUserKey {
-    #[error(transparent)]
-    Unusable(#[from] UserKeyError),
-    #[error("{0}: outside SHOPAPI_MODE=dev it has to be random, for example {A_SECRET}")]
-    Guessable(&'static str),
-}
-
-fn user_key_from(secret: &str, is_dev: bool) -> Result<UserKey, BadUserKey> {
-    let key = UserKey::new(secret)?;
-    match is_guessable(secret) {
-        Some(why) if !is_dev => Err(BadUserKey::Guessable(why)),
-        _ => Ok(key),
-    }
 }
 
 /// Who this process is. A file that is unreadable, expired or does not fit is named together with its variable.

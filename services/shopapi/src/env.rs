@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Every key of ours starts with it.
 pub(crate) const PREFIX: &str = "SHOPAPI_";
@@ -19,6 +19,8 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Env {
     values: BTreeMap<String, String>,
+    /// Where the values of some keys came from.
+    files: BTreeMap<String, PathBuf>,
     /// Keys whose file could not be read.
     unreadable: Vec<String>,
     problems: Vec<String>,
@@ -43,6 +45,7 @@ impl Env {
     pub(crate) fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut env = Self {
             values: BTreeMap::new(),
+            files: BTreeMap::new(),
             unreadable: Vec::new(),
             problems: Vec::new(),
         };
@@ -88,6 +91,7 @@ impl Env {
             }
             match read(Path::new(&path)) {
                 Ok(value) => {
+                    self.files.insert(key.clone(), PathBuf::from(path));
                     self.values.insert(key, value);
                 }
                 Err(why) => {
@@ -114,6 +118,11 @@ impl Env {
             .get(key)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty())
+    }
+
+    /// The file that a key's value came from, for values that are followed while the process runs.
+    pub(crate) fn file(&self, key: &str) -> Option<&Path> {
+        self.files.get(key).map(PathBuf::as_path)
     }
 
     /// A key that must be there.
@@ -187,18 +196,17 @@ impl Env {
 
 /// A file's trimmed content, or why it has none.
 fn read(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path)
-        .map_err(|error| format!("which cannot be read: {error}"))?
-        .len();
-    if size > FILE_BYTES_MAX {
+    let cannot = |error: std::io::Error| format!("which cannot be read: {error}");
+    let file = std::fs::metadata(path).map_err(cannot)?;
+    // A device or a pipe may have no end.
+    if !file.is_file() {
+        return Err("which is not a file".to_owned());
+    }
+    if file.len() > FILE_BYTES_MAX {
         return Err(format!("which is larger than {FILE_BYTES_MAX} bytes"));
     }
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("which cannot be read: {error}"))?;
-    match text.trim() {
-        "" => Err("which is empty".to_owned()),
-        value => Ok(value.to_owned()),
-    }
+    let text = std::fs::read_to_string(path).map_err(cannot)?;
+    Ok(text.trim().to_owned())
 }
 
 /// The known key that a mistyped one is nearest to, if any is near.
@@ -304,11 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_gives_no_value_is_named_and_nothing_else() {
+    fn a_file_that_cannot_be_read_is_named_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
-        let empty = dir.path().join("empty");
-        std::fs::write(&empty, "\n").unwrap();
-        for path in [dir.path().join("none"), empty] {
+        for path in [
+            dir.path().join("none"),
+            dir.path().to_owned(),
+            "/dev/zero".into(),
+        ] {
             let path = path.to_str().unwrap();
             let mut env = env(&[("SHOPAPI_A_FILE", path)]);
             assert_eq!(env.required("SHOPAPI_A", "7", str::parse::<u16>), None);
@@ -316,6 +326,16 @@ mod tests {
             assert_eq!(problems.len(), 1, "{problems:?}");
             assert!(problems[0].contains(path), "{problems:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_file_is_an_absent_value_that_may_come_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("empty");
+        std::fs::write(&file, "\n").unwrap();
+        let env = env(&[("SHOPAPI_A_FILE", file.to_str().unwrap())]);
+        assert_eq!(env.text("SHOPAPI_A"), None);
+        assert_eq!(env.file("SHOPAPI_A"), Some(file.as_path()));
     }
 
     #[test]

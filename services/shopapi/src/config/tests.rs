@@ -2,6 +2,7 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
+use super::parse::bus_options;
 use super::*;
 
 const SECRET: &str = "b7f3a9d05c1e48826f0d9e3ba4c57186";
