@@ -11,7 +11,11 @@ use crate::chaos::{self, ChaosArgs};
 use crate::demo::{self, DemoArgs};
 use crate::dev::{self, DevArgs, ResetArgs};
 use crate::operate::{self, LetterArgs, OutboxArgs, RefundArgs, SagaArgs};
+use crate::pki::{self, PkiArgs};
+use crate::provision::{self, OfferArgs, ProvisionArgs};
+use crate::smoke::{self, SmokeArgs};
 use crate::sql::{self, SqlArgs};
+use crate::telemetry::{self, TelemetryArgs};
 use crate::ui::Ui;
 
 /// Runs, shows, measures and checks shopapi
@@ -54,6 +58,16 @@ enum Command {
     DeadLetter(LetterArgs),
     /// Events on their way to the bus: status, replay
     Outbox(OutboxArgs),
+    /// Check that a running system does what it should
+    Smoke(SmokeArgs),
+    /// Create databases and roles on database servers of your own
+    Provision(ProvisionArgs),
+    /// Put the small catalogue of the demo on offer
+    Offer(OfferArgs),
+    /// Collect and show traces, metrics and logs: a stand-in for Collector and Jaeger
+    Telemetry(TelemetryArgs),
+    /// Keys, certificates and passwords for a cluster
+    Pki(PkiArgs),
     /// Generate or check the typed SQL of the services
     Sql(SqlArgs),
 }
@@ -74,6 +88,11 @@ pub async fn run(cli: Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Refund(args) => Ok(operate::refund(&args, ui).await),
         Command::DeadLetter(args) => Ok(operate::letters(&args, ui).await),
         Command::Outbox(args) => Ok(operate::outbox(&args, ui).await),
+        Command::Smoke(args) => smoke::run(&args, ui).await,
+        Command::Provision(args) => provision::run(&args, ui).await,
+        Command::Offer(args) => provision::offer(&args, ui).await,
+        Command::Telemetry(args) => telemetry::run(&args, ui).await,
+        Command::Pki(args) => pki::run(&args, ui).await,
         Command::Sql(args) => sql::run(&args, ui).await,
     }
 }
