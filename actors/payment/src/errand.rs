@@ -33,19 +33,19 @@ pub async fn run<P: PaymentProvider>(
     payment: Payment,
     work: Work,
 ) -> Next {
-    let span = info_span!(
-        "payment work",
-        otel.name = match work {
-            Work::Charge => "charge payment",
-            Work::LookUp => "look up payment",
-            Work::Refund => "refund payment",
-        },
-        order.id = payment.request.order_id.0,
-        payment.id = %payment.id(),
-    );
-    if let Some(parent) = parent_of(&payment) {
-        parent.parent_of(&span);
-    }
+    let order = parent_of(&payment).unwrap_or_default();
+    let (span, _) = order.child(|| {
+        info_span!(
+            "payment work",
+            otel.name = match work {
+                Work::Charge => "charge payment",
+                Work::LookUp => "look up payment",
+                Work::Refund => "refund payment",
+            },
+            order.id = payment.request.order_id.0,
+            payment.id = %payment.id(),
+        )
+    });
     let errand = async {
         match work {
             Work::Charge => charge(&ledger, &provider, payment).await,

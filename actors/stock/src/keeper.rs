@@ -45,9 +45,14 @@ pub trait StockStore: Send + 'static {
     /// Writes the changes into the open transaction and commits it. Empty changes only end it.
     fn write(&mut self, changes: &Changes) -> impl Future<Output = Result<(), BatchError>> + Send;
 
+    /// An answer is committed: called once for each command that was decided, for counting.
+    fn decided(&self, answer: &Answer) {
+        let _ = answer;
+    }
+
     /// The span of one order's part in a batch.
     fn span(&self, order_id: OrderId) -> Span {
-        info_span!("commit", order.id = order_id.0)
+        info_span!(parent: None, "commit", order.id = order_id.0)
     }
 }
 
@@ -115,11 +120,16 @@ impl<S: StockStore> BatchStore for KeeperStore<S> {
         batch: &[StockEntry],
         attempt: Attempt,
     ) -> Result<Vec<KitVerdict<Answer>>, BatchError> {
-        let batch_span = info_span!(parent: None, "stock batch", batch.entries = batch.len(), batch.attempt = attempt.number);
+        let traced = |entry: &&StockEntry| entry.trace.is_sampled();
+        let batch_span = if batch.iter().any(|entry| traced(&entry)) {
+            info_span!(parent: None, "stock batch", batch.entries = batch.len(), batch.attempt = attempt.number)
+        } else {
+            Span::none()
+        };
         // Held until the batch has ended: each order's span lasts as long as its commit did.
         let _spans: Vec<Span> = batch
             .iter()
-            .filter(|entry| entry.trace.is_valid())
+            .filter(traced)
             .map(|entry| {
                 let span = self.store.span(entry.command.order_id());
                 entry.trace.parent_of(&span);
@@ -131,7 +141,10 @@ impl<S: StockStore> BatchStore for KeeperStore<S> {
         Ok(verdicts
             .into_iter()
             .map(|verdict| match verdict {
-                Verdict::Decided(answer) => KitVerdict::Done(answer),
+                Verdict::Decided(answer) => {
+                    self.store.decided(&answer);
+                    KitVerdict::Done(answer)
+                }
                 Verdict::Busy => KitVerdict::Busy,
             })
             .collect())

@@ -19,11 +19,12 @@ mod flights;
 use std::time::Duration;
 
 use actor_kit::batch::{Attempt, BatchError};
-use shopapi_postgres::{Disconnected, Failure, FailureClass, PgConfig, Session, sqlstate};
-use stock::{Changes, OrderId, Snapshot, StockStore, Wanted};
+use shopapi_postgres::{Disconnected, Failure, FailureClass, PgConfig, Session, sqlstate, timed};
+use stock::{Answer, Changes, OrderId, Snapshot, StockStore, Wanted};
 use tokio::time::{Instant, timeout};
 use tracing::{Span, error, info_span};
 
+use crate::telemetry::Counters;
 use flights::{ReadError, read_under_lock, write_and_commit};
 
 /// The longest wait for one flight; far beyond a loaded server's, short of the callers' patience.
@@ -45,6 +46,7 @@ const WRITE_TEXT: &str = "INSERT INTO reservations … unnest($1, …); UPDATE r
 pub struct SqlStockStore {
     session: Result<Session, Disconnected>,
     database: String,
+    counters: Counters,
     /// A transaction is open: between `lock` and `write`.
     open: bool,
     /// Locked stock rows are left out until then.
@@ -58,6 +60,7 @@ impl SqlStockStore {
         Self {
             session: Session::new(config),
             database: config.database().to_owned(),
+            counters: Counters::new(),
             open: false,
             skip_locked_until: None,
         }
@@ -98,12 +101,8 @@ impl StockStore for SqlStockStore {
             .client()
             .await
             .map_err(|gone| BatchError::Disconnected(gone.to_string()))?;
-        match timeout(
-            FLIGHT_DEADLINE,
-            read_under_lock(client, wanted, skip_locked),
-        )
-        .await
-        {
+        let reading = read_under_lock(client, wanted, skip_locked);
+        match timed("lock_stock", timeout(FLIGHT_DEADLINE, reading)).await {
             Ok(Ok(snapshot)) => {
                 self.open = true;
                 Ok(snapshot)
@@ -138,7 +137,8 @@ impl StockStore for SqlStockStore {
             .client()
             .await
             .map_err(|gone| BatchError::Retry(gone.to_string()))?;
-        match timeout(FLIGHT_DEADLINE, write_and_commit(client, changes)).await {
+        let writing = write_and_commit(client, changes);
+        match timed("commit_stock", timeout(FLIGHT_DEADLINE, writing)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(cause)) => {
                 let inserted_elsewhere = sqlstate::constraint(&cause) == Some(RESERVATIONS_KEY);
@@ -154,8 +154,13 @@ impl StockStore for SqlStockStore {
         }
     }
 
+    fn decided(&self, answer: &Answer) {
+        self.counters.decided(answer);
+    }
+
     fn span(&self, order_id: OrderId) -> Span {
         info_span!(
+            parent: None,
             "commit",
             otel.kind = "client",
             order.id = order_id.0,

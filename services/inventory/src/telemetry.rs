@@ -1,8 +1,11 @@
 //! What the service counts. One place, so that the promised names are in one place.
+//!
+//! **Once per outcome.** A command counts when the batch that decided it is committed; a repeat of a command that was decided before is a
+//! `duplicate`. `error` is a command whose caller got no decision.
 
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
-use stock::{CommitAnswer, ReleaseAnswer, ReleaseEffect, ReserveAnswer};
+use stock::{Answer, CommitAnswer, ReleaseAnswer, ReleaseEffect, ReserveAnswer};
 
 /// The counters of the service. The exporter appends `_total`.
 #[derive(Clone, Debug)]
@@ -23,58 +26,64 @@ impl Counters {
         }
     }
 
-    pub(crate) fn reserved<E>(&self, answer: &Result<ReserveAnswer, E>) {
-        self.reserve
-            .add(1, &[KeyValue::new("result", reserve_result(answer))]);
+    /// A command is decided and committed, once.
+    pub(crate) fn decided(&self, answer: &Answer) {
+        let (counter, result) = match answer {
+            Answer::Reserve(answer) => (&self.reserve, reserve_result(answer)),
+            Answer::Release(answer) => (&self.release, release_result(answer)),
+            Answer::Commit(answer) => (&self.commit, commit_result(answer)),
+        };
+        counter.add(1, &[KeyValue::new("result", result)]);
     }
 
-    pub(crate) fn released<E>(&self, answer: &Result<ReleaseAnswer, E>) {
-        self.release
-            .add(1, &[KeyValue::new("result", release_result(answer))]);
+    pub(crate) fn reserve_failed<A, E>(&self, answer: &Result<A, E>) {
+        failed(&self.reserve, answer.is_err());
     }
 
-    pub(crate) fn committed<E>(&self, answer: &Result<CommitAnswer, E>) {
-        self.commit
-            .add(1, &[KeyValue::new("result", commit_result(answer))]);
+    pub(crate) fn release_failed<A, E>(&self, answer: &Result<A, E>) {
+        failed(&self.release, answer.is_err());
     }
-}
 
-fn reserve_result<E>(answer: &Result<ReserveAnswer, E>) -> &'static str {
-    match answer {
-        Ok(ReserveAnswer::Held { repeat: false, .. }) => "held",
-        Ok(ReserveAnswer::Refused { repeat: false, .. }) => "refused",
-        Ok(
-            ReserveAnswer::Held { repeat: true, .. }
-            | ReserveAnswer::Refused { repeat: true, .. }
-            | ReserveAnswer::Ended(_),
-        ) => "duplicate",
-        Ok(ReserveAnswer::Conflict) | Err(_) => "error",
+    pub(crate) fn commit_failed<A, E>(&self, answer: &Result<A, E>) {
+        failed(&self.commit, answer.is_err());
     }
 }
 
-fn release_result<E>(answer: &Result<ReleaseAnswer, E>) -> &'static str {
+/// A command without a decision, as far as its caller learns.
+fn failed(counter: &Counter<u64>, is_failed: bool) {
+    if is_failed {
+        counter.add(1, &[KeyValue::new("result", "error")]);
+    }
+}
+
+fn reserve_result(answer: &ReserveAnswer) -> &'static str {
     match answer {
-        Ok(ReleaseAnswer::Released(ReleaseEffect::GaveBack)) => "released",
-        Ok(ReleaseAnswer::Released(ReleaseEffect::Tombstone)) => "tombstone",
+        ReserveAnswer::Held { repeat: false, .. } => "held",
+        ReserveAnswer::Refused { repeat: false, .. } => "refused",
+        ReserveAnswer::Held { repeat: true, .. }
+        | ReserveAnswer::Refused { repeat: true, .. }
+        | ReserveAnswer::Ended(_) => "duplicate",
+        ReserveAnswer::Conflict => "error",
+    }
+}
+
+fn release_result(answer: &ReleaseAnswer) -> &'static str {
+    match answer {
+        ReleaseAnswer::Released(ReleaseEffect::GaveBack) => "released",
+        ReleaseAnswer::Released(ReleaseEffect::Tombstone) => "tombstone",
         // A refusal holds nothing from the start: to release it is to repeat what already holds.
-        Ok(ReleaseAnswer::Released(ReleaseEffect::Repeat) | ReleaseAnswer::NothingHeld) => {
-            "duplicate"
-        }
-        Ok(ReleaseAnswer::Sold | ReleaseAnswer::Conflict | ReleaseAnswer::BooksBroken(_))
-        | Err(_) => "error",
+        ReleaseAnswer::Released(ReleaseEffect::Repeat) | ReleaseAnswer::NothingHeld => "duplicate",
+        ReleaseAnswer::Sold | ReleaseAnswer::Conflict | ReleaseAnswer::BooksBroken(_) => "error",
     }
 }
 
-fn commit_result<E>(answer: &Result<CommitAnswer, E>) -> &'static str {
+fn commit_result(answer: &CommitAnswer) -> &'static str {
     match answer {
-        Ok(CommitAnswer::Committed { repeat: false }) => "committed",
-        Ok(CommitAnswer::Committed { repeat: true }) => "duplicate",
-        Ok(
-            CommitAnswer::NotHeld(_)
-            | CommitAnswer::Missing
-            | CommitAnswer::Conflict
-            | CommitAnswer::BooksBroken(_),
-        )
-        | Err(_) => "error",
+        CommitAnswer::Committed { repeat: false } => "committed",
+        CommitAnswer::Committed { repeat: true } => "duplicate",
+        CommitAnswer::NotHeld(_)
+        | CommitAnswer::Missing
+        | CommitAnswer::Conflict
+        | CommitAnswer::BooksBroken(_) => "error",
     }
 }

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::store::OrderStore;
+use crate::telemetry;
 use crate::tree::{Parts, tree};
 
 /// How often readiness looks at the bus; a person who reads "degraded" does not mind a second.
@@ -84,6 +85,7 @@ pub struct Service {
     health: Port,
     stop_deadline: Duration,
     _bus_watch: DropGuard,
+    _telemetry: DropGuard,
 }
 
 impl fmt::Debug for Service {
@@ -112,9 +114,11 @@ impl Service {
         let tree_runs = readiness.gate("tree");
         check_database(&readiness, pool.clone());
         let bus_watch = watch_bus(bus.clone(), readiness.advisory_gate("bus"));
+        let store = OrderStore::new(pool, config.limits.read_deadline);
+        let telemetry = telemetry::watch(store.clone(), bus.clone());
         let parts = Parts {
             readiness: readiness.clone(),
-            store: OrderStore::new(pool, config.limits.read_deadline),
+            store,
             bus,
             grpc: grpc.clone(),
             health: health.clone(),
@@ -132,6 +136,7 @@ impl Service {
             health,
             stop_deadline: config.limits.stop_deadline,
             _bus_watch: bus_watch,
+            _telemetry: telemetry,
         };
         info!(grpc = ?service.grpc_addr().ok(), health = ?service.health_addr().ok(), "orders is up");
         Ok(service)

@@ -3,7 +3,7 @@
 use payment::ledger::{BooksUnavailable, Claim, PaymentBooks};
 use payment::{Payment, PaymentId};
 use payments_sql::queries::ledger::{claim_due, load_payments};
-use shopapi_postgres::{Disconnected, Failure, PgConfig, ReadPool};
+use shopapi_postgres::{Disconnected, Failure, PgConfig, ReadPool, timed};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -29,7 +29,10 @@ impl PaymentBooks for Books {
     async fn load(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, BooksUnavailable> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let client = self.pool.get().await.map_err(|lost| away(&lost))?;
-        let rows = Database::bounded(load_payments().bind(&client, &ids).all()).await;
+        let query = load_payments();
+        let reading = Database::bounded(query.bind(&client, &ids).all());
+        let rows = timed("read", reading).await;
+        drop(query);
         match rows {
             Ok(rows) => Ok(rows.iter().filter_map(payment).collect()),
             Err(Trouble::Error(error)) => Err(failed(&self.pool.judge(client, &error))),

@@ -20,7 +20,7 @@ use outbox::DrainerMsg;
 use payment::Base;
 use payment::ledger::{LedgerAnswer, LedgerEntry, Recorded};
 use payments_sql::queries::ledger::{PaymentRow, find_payments};
-use shopapi_postgres::PgConfig;
+use shopapi_postgres::{PgConfig, timed};
 use tracing::info;
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ impl LedgerStore {
             .client()
             .await
             .map_err(|lost| BatchError::Disconnected(lost.reason))?;
-        match Database::bounded(columns.write(client)).await {
+        match timed("write_batch", Database::bounded(columns.write(client))).await {
             Ok(ordinals) => Ok(columns.positions(&ordinals)),
             Err(trouble) => Err(self.database.batch_error(&trouble)),
         }
@@ -111,7 +111,10 @@ impl BatchStore for LedgerStore {
     ) -> Result<Vec<Verdict<LedgerAnswer>>, BatchError> {
         let spans = telemetry::commit_spans(batch);
         let columns = Columns::of(batch);
-        let mut written = self.write(&columns).await?;
+        let mut written = self
+            .write(&columns)
+            .await
+            .inspect_err(|_| telemetry::failed(&spans))?;
         let lost: Vec<&Recorded> = batch
             .iter()
             .enumerate()

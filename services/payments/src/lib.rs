@@ -51,6 +51,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+/// Reads the payload of `orders.created`, for whoever throws bytes at it; whether it is one.
+#[doc(hidden)]
+#[must_use]
+pub fn reads_event(payload: &[u8]) -> bool {
+    events::request(payload).is_ok()
+}
+
 pub use config::{Config, Limits};
 
 /// Why the service ended without having been asked to.
@@ -134,6 +141,11 @@ async fn serve(
     tokio::spawn(watch_bus(
         bus,
         readiness.advisory_gate("bus"),
+        health_stop.clone(),
+    ));
+    tokio::spawn(telemetry::watch(
+        outside.reads.clone(),
+        outside.bus.clone(),
         health_stop.clone(),
     ));
     let health = tokio::spawn(shopapi_health::serve(

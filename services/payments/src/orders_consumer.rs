@@ -10,7 +10,7 @@ use payments_sql::queries::outbox::insert_dead_letter;
 use shopapi_postgres::PgConfig;
 use shopapi_proto::subjects;
 use tokio::sync::Mutex;
-use tracing::{Instrument as _, field, info_span};
+use tracing::{Instrument as _, info_span};
 
 use crate::database::Database;
 use crate::{events, telemetry};
@@ -29,23 +29,24 @@ pub(crate) async fn handle<B: PaymentBooks>(desk: PaymentDesk<B>, event: Inbound
         Ok(request) => request,
         Err(bad) => return Outcome::Poison(bad.to_string()),
     };
-    let span = info_span!(
-        "process",
-        otel.name = "process orders.created",
-        otel.kind = "consumer",
-        messaging.system = "nats",
-        messaging.operation.type = "process",
-        messaging.destination.name = subjects::ORDERS_CREATED,
-        messaging.message.id = %event.event_id,
-        messaging.delivered = field::Empty,
-        order.id = request.order_id.0,
-    );
-    if event.delivered > 1 {
-        span.record("messaging.delivered", event.delivered);
-    }
     let trace = event.traceparent.as_deref();
-    if let Some(parent) = trace.and_then(TraceContext::from_traceparent) {
-        parent.parent_of(&span);
+    let published = trace.and_then(TraceContext::from_traceparent);
+    let published = published.unwrap_or_default();
+    let (span, _) = published.child(|| {
+        info_span!(
+            "process",
+            otel.name = "process orders.created",
+            otel.kind = "consumer",
+            messaging.system = "nats",
+            messaging.operation.type = "process",
+            messaging.destination.name = subjects::ORDERS_CREATED,
+            messaging.message.id = %event.event_id,
+            messaging.nats.delivered = event.delivered,
+            order.id = request.order_id.0,
+        )
+    });
+    if event.delivered > 1 {
+        published.link_to(&span);
     }
     request_payment(desk, request, event.traceparent)
         .instrument(span)
@@ -61,7 +62,7 @@ async fn request_payment<B: PaymentBooks>(
     match desk.request(request).await {
         Ok(answered) => match answered.ignored {
             Some(ignored) => {
-                telemetry::note_repeat(ignored);
+                telemetry::note_repeat(ignored, &answered.payment);
                 Outcome::Ignored
             }
             None => Outcome::Done,

@@ -1,12 +1,19 @@
 //! The one place that counts payments and names spans and span events.
+//!
+//! **Once per outcome.** A payment counts when the change that decides it is committed, which one write of one replica wins.
+
+mod gauges;
 
 use std::sync::LazyLock;
 
+use actor_kit::TraceContext;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use payment::ledger::{LedgerEntry, Recorded};
-use payment::{Ignored, Tally};
+use payment::{Ignored, Payment, Tally};
 use tracing::{Span, info, info_span};
+
+pub(crate) use gauges::watch;
 
 /// Without the suffix `_total`, which the Prometheus side adds.
 static PAYMENTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
@@ -21,8 +28,12 @@ pub(crate) fn count(tally: Tally) {
     PAYMENTS.add(1, &[KeyValue::new("result", tally.as_str())]);
 }
 
-/// Notes on the request's span that it met an earlier one.
-pub(crate) fn note_repeat(ignored: Ignored) {
+/// Notes on the request's span that it met an earlier one, and links it to that one.
+pub(crate) fn note_repeat(ignored: Ignored, payment: &Payment) {
+    let first = payment.request.traceparent.as_deref();
+    if let Some(first) = first.and_then(TraceContext::from_traceparent) {
+        first.link_to(&Span::current());
+    }
     match ignored {
         Ignored::AlreadyPaid => info!("already_paid_skipped"),
         Ignored::Duplicate
@@ -44,7 +55,7 @@ pub(crate) fn commit_spans(batch: &[LedgerEntry]) -> Vec<Span> {
     let traced: Vec<&Recorded> = batch
         .iter()
         .filter_map(|entry| match entry {
-            LedgerEntry::Change(recorded) if recorded.trace.is_valid() => Some(&**recorded),
+            LedgerEntry::Change(recorded) if recorded.trace.is_sampled() => Some(&**recorded),
             LedgerEntry::Change(_) | LedgerEntry::Published(_) => None,
         })
         .collect();
@@ -55,11 +66,12 @@ pub(crate) fn commit_spans(batch: &[LedgerEntry]) -> Vec<Span> {
         parent: None,
         "batch",
         otel.name = "commit payments batch",
+        otel.status_code = tracing::field::Empty,
         db.system.name = "postgresql",
         db.namespace = "paymentsdb",
         db.operation.batch.size = batch.len(),
     );
-    let whole_trace = actor_kit::TraceContext::of(&whole);
+    let whole_trace = TraceContext::of(&whole);
     let mut spans: Vec<Span> = traced
         .into_iter()
         .map(|recorded| {
@@ -67,10 +79,12 @@ pub(crate) fn commit_spans(batch: &[LedgerEntry]) -> Vec<Span> {
                 parent: None,
                 "commit",
                 otel.kind = "client",
+                otel.status_code = tracing::field::Empty,
                 order.id = recorded.change.payment.request.order_id.0,
                 db.system.name = "postgresql",
                 db.namespace = "paymentsdb",
                 db.collection.name = "payments",
+                db.operation.name = "write_batch",
                 db.query.summary = "write_batch payments",
                 db.query.text = WRITE_TEXT,
                 payment.state = recorded.change.payment.state.as_str(),
@@ -88,3 +102,10 @@ pub(crate) fn commit_spans(batch: &[LedgerEntry]) -> Vec<Span> {
 const WRITE_TEXT: &str = "WITH entry AS (SELECT … FROM unnest($1, …)), locked AS (SELECT … FROM payments … FOR NO KEY UPDATE SKIP LOCKED), \
      updated AS (UPDATE payments …), inserted AS (INSERT INTO payments … ON CONFLICT DO NOTHING), …, told AS (INSERT INTO outbox …) \
      SELECT ordinal FROM won";
+
+/// The batch was not written.
+pub(crate) fn failed(spans: &[Span]) {
+    for span in spans {
+        span.record("otel.status_code", "ERROR");
+    }
+}

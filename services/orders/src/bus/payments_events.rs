@@ -7,10 +7,11 @@ use std::time::Duration;
 use actor_kit::{Answer, Mailbox, Reply, TraceContext};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use jetstream::{EventHandler, Incoming, Outcome as Disposed};
+use jetstream::{EventHandler, InboundEvent, Incoming, Outcome as Disposed};
 use order_saga::{Cents, Currency, Installation, OrderId, StoreUnavailable};
 use order_saga::{Delivery, Outcome, RegistryMsg};
-use tracing::warn;
+use tracing::field::Empty;
+use tracing::{Span, info_span, warn};
 
 use crate::store::OrderStore;
 use crate::wire::events::{Decoded, PaymentFact, decode};
@@ -29,6 +30,8 @@ pub(crate) struct PaymentsEvents {
 struct Understood {
     fact: PaymentFact,
     trace: TraceContext,
+    /// Open until the event is answered.
+    span: Span,
     reply: Reply<Disposed>,
 }
 
@@ -105,7 +108,13 @@ impl EventHandler for PaymentsEvents {
         }
         let mut deliveries = Vec::with_capacity(good.len());
         let mut ports = Vec::with_capacity(good.len());
-        for Understood { fact, trace, reply } in good {
+        for Understood {
+            fact,
+            trace,
+            span,
+            reply,
+        } in good
+        {
             let (decided, decision) = Reply::channel();
             deliveries.push(Delivery {
                 order_id: fact.order_id,
@@ -115,7 +124,7 @@ impl EventHandler for PaymentsEvents {
                 trace,
                 reply: decided,
             });
-            ports.push((decision, reply));
+            ports.push((decision, span, reply));
         }
         // A registry that is gone drops the deliveries, which their ports tell.
         if self
@@ -134,15 +143,15 @@ impl EventHandler for PaymentsEvents {
 fn understand(incoming: Incoming, installation: Installation) -> Option<Understood> {
     let Incoming { event, reply } = incoming;
     match decode(&event.subject, &event.payload, installation) {
-        Decoded::Fact(fact) => Some(Understood {
-            fact,
-            trace: event
-                .traceparent
-                .as_deref()
-                .and_then(TraceContext::from_traceparent)
-                .unwrap_or_default(),
-            reply,
-        }),
+        Decoded::Fact(fact) => {
+            let (span, trace) = process_span(&event, fact.order_id);
+            Some(Understood {
+                fact,
+                trace,
+                span,
+                reply,
+            })
+        }
         Decoded::OfNoInterest => {
             reply.send(Disposed::Ignored);
             None
@@ -154,16 +163,50 @@ fn understand(incoming: Incoming, installation: Installation) -> Option<Understo
     }
 }
 
+/// The span of one event under that of its publish. A redelivery links to the publish as well: the first delivery's span is a sibling.
+fn process_span(event: &InboundEvent, order_id: OrderId) -> (Span, TraceContext) {
+    let published = event
+        .traceparent
+        .as_deref()
+        .and_then(TraceContext::from_traceparent)
+        .unwrap_or_default();
+    if !published.is_valid() {
+        return (Span::none(), published);
+    }
+    let (span, trace) = published.child(|| {
+        info_span!(
+            parent: None,
+            "process",
+            otel.name = format_args!("process {}", event.subject),
+            otel.kind = "consumer",
+            otel.status_code = Empty,
+            messaging.system = "nats",
+            messaging.operation.type = "process",
+            messaging.destination.name = event.subject.as_str(),
+            messaging.message.id = %event.event_id,
+            messaging.nats.delivered = event.delivered,
+            order.id = order_id.0,
+        )
+    });
+    if event.delivered > 1 {
+        published.link_to(&span);
+    }
+    (span, trace)
+}
+
 /// Passes each decision on as soon as it is there.
-async fn answer_all(ports: Vec<(Answer<Outcome>, Reply<Disposed>)>) {
+async fn answer_all(ports: Vec<(Answer<Outcome>, Span, Reply<Disposed>)>) {
     ports
         .into_iter()
-        .map(|(decision, reply)| async move {
+        .map(|(decision, span, reply)| async move {
             // A dropped port is a coordinator that crashed: the registry counts that, here it only means "not decided".
             let disposed = decision
                 .within(DECISION_DEADLINE)
                 .await
                 .map_or(Disposed::RetryLater, disposition);
+            if !matches!(disposed, Disposed::Done | Disposed::Ignored) {
+                span.record("otel.status_code", "ERROR");
+            }
             reply.send(disposed);
         })
         .collect::<FuturesUnordered<_>>()

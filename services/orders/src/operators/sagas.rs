@@ -9,7 +9,7 @@ use order_saga::{
     Delivery, OrderId, Outcome, RegistryMsg, SagaIds, SagaState, SagaStep, Snapshot, Version,
 };
 use orders_sql::queries::admin as sql;
-use tracing::warn;
+use tracing::{Instrument as _, info_span, warn};
 
 use super::{AdminError, OperatorDesk};
 
@@ -107,7 +107,14 @@ impl OperatorDesk {
         let action_id = self
             .begin(act, action, &order_id.to_string(), Some(expected.0))
             .await?;
-        let moved = self.decide(order_id, expected, event).await;
+        // An act has a trace of its own, linked to the order's.
+        let span = info_span!(parent: None, "operator", otel.name = format_args!("operator {action}"), order.id = order_id.0);
+        let decided = self.decide(order_id, expected, event);
+        let moved = decided.instrument(span.clone()).await;
+        if let Ok(snapshot) = &moved {
+            snapshot.saga.order.trace.link_to(&span);
+        }
+        drop(span);
         let text = moved.as_ref().map(|snapshot| {
             let saga = &snapshot.saga;
             format!("version {}: {}", saga.version, saga.step.name())

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -21,6 +21,7 @@ use tracing::debug;
 use crate::choice::{Choice, Replica, UnderWay};
 use crate::connector::{follow, origin};
 use crate::endpoints::Endpoints;
+use crate::measure;
 use crate::trust::ClientTrust;
 
 /// Replicas that one call is tried on: enough to get past one that stops and one that died.

@@ -35,6 +35,7 @@ use tower::Service;
 use tracing::warn;
 
 use crate::door::DoorLayer;
+use crate::measure::{self, MeasureLayer};
 use crate::trust::Trust;
 
 /// The protocol of gRPC.
@@ -147,6 +148,7 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(shopapi_proto::DESCRIPTORS)
         .build_v1()?;
     let routes = routes.add_service(health).add_service(reflection);
+    measure::certificate(trust.identity());
     let tls = trust.identity().server_config(ALPN);
     let incoming = Acceptor::new(tls, limits.handshakes).incoming(listener);
     let places = Arc::new(Semaphore::new(limits.connections_max));
@@ -161,6 +163,7 @@ pub async fn serve(
         .max_concurrent_streams(limits.streams_max)
         .max_connection_age(limits.connection_age_max)
         .max_connection_age_grace(limits.connection_age_grace)
+        .layer(MeasureLayer)
         .layer(DoorLayer {
             callers: trust.callers().clone(),
         })
