@@ -96,7 +96,6 @@ while :; do
 done
 
 step "everything is healthy"
-setting() { sed -n "s/^$1=//p" deploy/.env 2>/dev/null | tail -n 1 | grep . || echo "$2"; }
 profiles=$(scripts/compose.sh ps --services 2>/dev/null | tr '\n' ' ')
 cat <<TXT
 

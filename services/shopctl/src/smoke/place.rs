@@ -129,8 +129,8 @@ impl PlaceArgs {
             nats: self.nats.clone().with_context(|| missing("nats"))?,
             audit: Target::of_files(urls, &ca_of(&pki))?,
             pki,
-            jaeger: self.jaeger.clone(),
-            metrics: self.metrics.clone(),
+            jaeger: named(self.jaeger.as_ref()),
+            metrics: named(self.metrics.as_ref()),
         })
     }
 
@@ -157,6 +157,11 @@ impl PlaceArgs {
             metrics: Some(format!("http://127.0.0.1:{}/metrics", telemetry.prometheus)),
         })
     }
+}
+
+/// An empty value is an absent one: that is how templates and scripts leave things out.
+fn named(url: Option<&String>) -> Option<String> {
+    url.filter(|url| !url.is_empty()).cloned()
 }
 
 /// Whom the servers' certificates are checked against.
