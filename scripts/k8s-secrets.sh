@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Secrets for tls.mode existingSecret and secrets.mode existing, from scripts/gen-certs.sh and random passwords.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/k8s-common.sh
+
+usage() {
+  cat <<'TXT'
+usage: scripts/k8s-secrets.sh [--tls-only] PKI-DIR
+
+Makes or replaces in NAMESPACE the Secrets that deploy/helm/shopapi/README.md lists: certificates and service keys from PKI-DIR (a set of
+scripts/gen-certs.sh); with passwords, URLs and the key of user tokens unless they are there already. Run it again after a renewal: services notice by
+themselves. --tls-only leaves everything but the certificates alone.
+
+  NAMESPACE, RELEASE   shopapi by default
+  DATABASE_HOST        host of each database server, with SERVICE for its name (default: RELEASE-SERVICE-db)
+TXT
+}
+
+tls_only=
+case "${1:-}" in
+  -h | --help) usage; exit 0 ;;
+  --tls-only) tls_only=1; shift ;;
+esac
+[ $# -eq 1 ] && [ -f "$1/ca.crt" ] || { usage >&2; exit 2; }
+pki=$1
+host=${DATABASE_HOST:-$RELEASE-SERVICE-db}
+
+k() { kubectl --namespace "$NAMESPACE" "$@"; }
+exists() { k get secret "$1" >/dev/null 2>&1; }
+# put NAME KEY=FILE ...: from files, so that no value is an argument of a process.
+put() {
+  local name=$1 item arguments=()
+  shift
+  for item; do arguments+=(--from-file="$item"); done
+  k create secret generic "$name" "${arguments[@]}" --dry-run=client --output yaml | k apply --filename - >/dev/null
+  echo "$name"
+}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+
+for name in gateway orders inventory payments shopctl nats postgres; do
+  put "$RELEASE-tls-$name" "tls.crt=$pki/$name/tls.crt" "tls.key=$pki/$name/tls.key" "ca.crt=$pki/$name/ca.crt"
+done
+[ -z "$tls_only" ] || exit 0
+
+public=()
+for name in gateway orders inventory payments shopctl; do
+  put "$RELEASE-service-key-$name" "jwt.key=$pki/$name/jwt.key"
+done
+for file in "$pki"/jwt-public/*.pem; do public+=("${file##*/}=$file"); done
+put "$RELEASE-service-keys-public" "${public[@]}"
+
+if ! exists "$RELEASE-user-jwt"; then
+  random >"$work/secret"
+  put "$RELEASE-user-jwt" "secret=$work/secret"
+fi
+# database SECRET USER SERVER DATABASE PASSWORD-FILE
+database() {
+  printf 'postgres://%s:%s@%s:5432/%s?sslmode=require' "$2" "$(cat "$5")" "${host//SERVICE/$3}" "$4" >"$work/url"
+  put "$1" "password=$5" "url=$work/url"
+}
+for server in gateway orders inventory payments; do
+  exists "$RELEASE-$server-db-superuser" && continue
+  random >"$work/superuser"
+  put "$RELEASE-$server-db-superuser" "password=$work/superuser"
+  random >"$work/audit"
+  for name in "$server" provider; do
+    if [ "$name" = provider ] && [ "$server" != payments ]; then continue; fi
+    random >"$work/runtime"
+    random >"$work/owner"
+    database "$RELEASE-$name-db-runtime" "$name" "$server" "${name}db" "$work/runtime"
+    database "$RELEASE-$name-db-owner" "${name}_owner" "$server" "${name}db" "$work/owner"
+    database "$RELEASE-$name-db-audit" shopapi_audit "$server" "${name}db" "$work/audit"
+  done
+done
