@@ -216,3 +216,6 @@ impl AccountStore for PgAccounts {
         Box::pin(async move { self.run(Statement::Logout(token)).await.map(drop) })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,7 @@ impl Actor for CatalogClient {
                     service: SERVICE,
                     name: "ListProducts",
                     repeat: Repeat::Harmless,
+                    order_id: None,
                 };
                 rpc::forward(
                     ctx,
@@ -70,6 +71,7 @@ impl Actor for CatalogClient {
                     deadline,
                     request,
                     reply,
+                    |_| None,
                     |request| async move { client.list_products(request).await },
                 );
             }
@@ -78,6 +80,7 @@ impl Actor for CatalogClient {
                     service: SERVICE,
                     name: "GetProduct",
                     repeat: Repeat::Harmless,
+                    order_id: None,
                 };
                 rpc::forward(
                     ctx,
@@ -85,6 +88,7 @@ impl Actor for CatalogClient {
                     deadline,
                     request,
                     reply,
+                    |_| None,
                     |request| async move { client.get_product(request).await },
                 );
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use shopapi_auth::{DemoUser, PasswordPool, UserKeys};
 use shopapi_postgres::PgConfig;
 use shopapi_rpc::{Endpoints, Trust};
+use shopapi_tls::ServerCertificate;
 
 use crate::proxies::TrustedProxies;
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub passwords: PasswordPool,
     /// Accounts that are there from the start; none outside development.
     pub demo_users: Vec<DemoUser>,
+    /// With a certificate HTTP is served over TLS.
+    pub http_tls: Option<ServerCertificate>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// The numbers.

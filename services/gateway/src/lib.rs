@@ -28,6 +28,8 @@
 mod accounts;
 mod catalog_client;
 mod config;
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc;
 mod http;
 mod maintenance;
@@ -135,6 +137,7 @@ async fn serve(
             done: readiness.gate("accounts"),
         },
         user_keys: config.user_keys,
+        http_tls: config.http_tls,
         router: http::router(api),
         listener,
         limits,

@@ -93,15 +93,18 @@ macro_rules! forward {
             $deadline,
             $name,
             $method,
-            Repeat::Harmless
+            Repeat::Harmless,
+            Some($request.order_id),
+            |_| None
         )
     };
-    ($self:ident, $ctx:ident, $request:ident, $reply:ident, $deadline:expr, $name:literal, $method:ident, $repeat:expr) => {{
+    ($self:ident, $ctx:ident, $request:ident, $reply:ident, $deadline:expr, $name:literal, $method:ident, $repeat:expr, $order_id:expr, $order_of:expr) => {{
         let mut client = $self.client.clone();
         let method = Method {
             service: "shopapi.orders.v1.OrdersService",
             name: $name,
             repeat: $repeat,
+            order_id: $order_id,
         };
         rpc::forward(
             $ctx,
@@ -109,6 +112,7 @@ macro_rules! forward {
             $deadline,
             $request,
             $reply,
+            $order_of,
             |request| async move { client.$method(request).await },
         );
     }};
@@ -137,14 +141,27 @@ impl Actor for OrdersClient {
                     deadline,
                     "CreateOrder",
                     create_order,
-                    repeat
+                    repeat,
+                    None,
+                    |created| created.order.as_ref().map(|order| order.order_id)
                 );
             }
             OrdersCall::Get { request, reply } => {
                 forward!(self, ctx, request, reply, usual, "GetOrder", get_order);
             }
             OrdersCall::List { request, reply } => {
-                forward!(self, ctx, request, reply, usual, "ListOrders", list_orders);
+                forward!(
+                    self,
+                    ctx,
+                    request,
+                    reply,
+                    usual,
+                    "ListOrders",
+                    list_orders,
+                    Repeat::Harmless,
+                    None,
+                    |_| None
+                );
             }
             OrdersCall::Timeline { request, reply } => {
                 forward!(

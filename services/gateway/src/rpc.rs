@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::time::Duration;
 
-use actor_kit::{Actor, Ctx, Reply, TraceContext};
+use actor_kit::{Actor, Ctx, Reply};
 use shopapi_proto::headers::TRACEPARENT;
 use shopapi_rpc::idempotent;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
+use tracing::field::Empty;
 use tracing::{Instrument as _, info_span};
 
 /// What a call came back with.
@@ -20,6 +21,8 @@ pub(crate) struct Method {
     pub(crate) name: &'static str,
     /// What a broken connection means for it.
     pub(crate) repeat: Repeat,
+    /// The order that the request names, for traces.
+    pub(crate) order_id: Option<i64>,
 }
 
 /// May a call be repeated on another replica although the first one may have executed it?
@@ -34,12 +37,15 @@ pub(crate) enum Repeat {
 /// Runs one call beside the actor and answers `reply` exactly once, with the callee's answer or `DEADLINE_EXCEEDED`.
 ///
 /// The message's place in the mailbox stays taken until then: the mailbox's capacity is the bound on calls in flight.
+///
+/// `order_of` finds the order that only the answer names, for traces.
 pub(crate) fn forward<A, Req, Res, Call, Fut>(
     ctx: &Ctx<A>,
     method: Method,
     deadline: Duration,
     message: Req,
     reply: Reply<Answer<Res>>,
+    order_of: fn(&Res) -> Option<i64>,
     call: Call,
 ) where
     A: Actor,
@@ -48,25 +54,26 @@ pub(crate) fn forward<A, Req, Res, Call, Fut>(
     Call: FnOnce(Request<Req>) -> Fut,
     Fut: Future<Output = Result<Response<Res>, Status>> + Send + 'static,
 {
-    let span = info_span!(
-        "rpc",
-        otel.name = format_args!("{}/{}", method.service, method.name),
-        otel.kind = "client",
-        rpc.system = "grpc",
-        rpc.service = method.service,
-        rpc.method = method.name,
-        rpc.grpc.status_code = tracing::field::Empty,
-    );
-    let asked_from = ctx.context();
-    asked_from.parent_of(&span);
+    let (span, here) = ctx.context().child(|| {
+        info_span!(
+            "rpc",
+            otel.name = format_args!("{}/{}", method.service, method.name),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            rpc.system = "grpc",
+            rpc.service = method.service,
+            rpc.method = method.name,
+            rpc.grpc.status_code = Empty,
+            order.id = Empty,
+        )
+    });
     let mut request = match method.repeat {
         Repeat::Harmless => idempotent(message),
         Repeat::Never => Request::new(message),
     };
     // Tells the callee when nobody waits any more.
     request.set_timeout(deadline);
-    let here = TraceContext::of(&span);
-    let traceparent = if here.is_valid() { here } else { asked_from }.traceparent();
+    let traceparent = here.traceparent();
     if let Some(value) = traceparent.and_then(|text| MetadataValue::try_from(text).ok()) {
         request.metadata_mut().insert(TRACEPARENT, value);
     }
@@ -84,6 +91,13 @@ pub(crate) fn forward<A, Req, Res, Call, Fut>(
                 .as_ref()
                 .map_or_else(Status::code, |_| tonic::Code::Ok);
             recorded.record("rpc.grpc.status_code", code as i32);
+            let order_id = answer.as_ref().ok().and_then(order_of);
+            if let Some(order_id) = order_id.or(method.order_id) {
+                recorded.record("order.id", order_id);
+            }
+            if code != tonic::Code::Ok {
+                recorded.record("otel.status_code", "ERROR");
+            }
             reply.send(answer);
             drop(permit);
         }

@@ -207,6 +207,7 @@ fn config(http_addr: std::net::SocketAddr, orders: std::net::SocketAddr) -> Conf
         user_keys: user_keys(),
         passwords: PasswordPool::cheap_for_tests().unwrap(),
         demo_users: Vec::new(),
+        http_tls: None,
         trusted_proxies: TrustedProxies::default(),
         limits: Limits::default(),
     }

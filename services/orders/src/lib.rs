@@ -39,6 +39,16 @@ mod telemetry;
 pub mod tree;
 mod wire;
 
+/// Reads the payload of an event of payments, for whoever throws bytes at it; whether it is one.
+#[doc(hidden)]
+#[must_use]
+pub fn reads_event(subject: &str, payload: &[u8], installation: order_saga::Installation) -> bool {
+    matches!(
+        wire::events::decode(subject, payload, installation),
+        wire::events::Decoded::Fact(_)
+    )
+}
+
 pub use config::{Config, Limits};
 pub use journal::SqlJournal;
 pub use service::{RunError, Service, run};

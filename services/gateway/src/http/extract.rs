@@ -103,7 +103,7 @@ async fn whole_body(body: Body, bytes_max: usize) -> Result<body::Bytes, Problem
     })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         // The text names fields and positions, and quotes at most what the caller sent.
         Category::Data => Problem::invalid_one("/", error.to_string()),

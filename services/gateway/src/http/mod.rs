@@ -7,18 +7,21 @@
 //!  extract.rs  who is calling, what they sent
 //!  client_address.rs  where they are
 //!  auth.rs products.rs orders.rs events.rs meta.rs   one handler per call
+//!  docs.rs  the description as a page
 //!  new_order.rs model.rs    the JSON, checked;  headers.rs: Prefer, Idempotency-Key
 //!  kind.rs problem.rs  the vocabulary of errors;  errors.rs: from every layer to it
 //! ```
 
 mod auth;
 mod client_address;
+mod docs;
 mod errors;
 mod events;
 mod extract;
 mod framing;
 mod headers;
 mod kind;
+mod measure;
 mod meta;
 mod model;
 mod new_order;
@@ -35,7 +38,7 @@ use std::sync::Arc;
 
 use actor_kit::Mailbox;
 use axum::{Router, middleware};
-use shopapi_auth::{Accounts, UserTokens};
+use shopapi_auth::{Accounts, CustomerId, UserTokens};
 use shopapi_health::Readiness;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -71,6 +74,7 @@ pub(crate) fn router(api: Shared) -> Router {
     let (router, document) = documented().split_for_parts();
     router
         .route(meta::OPENAPI_PATH, meta::openapi(&document))
+        .merge(docs::routes())
         .fallback(meta::no_such_path)
         .method_not_allowed_fallback(meta::no_such_method)
         .layer(middleware::from_fn_with_state(
@@ -78,6 +82,22 @@ pub(crate) fn router(api: Shared) -> Router {
             observe::around,
         ))
         .with_state(api)
+}
+
+/// A new order, read and checked as its handler does; for [`fuzzing`](crate::fuzzing).
+pub(crate) fn read_order(
+    bytes: &[u8],
+    caller: CustomerId,
+    limits: &Limits,
+) -> Option<new_order::NewOrder> {
+    let order: new_order::NewOrder = extract::parse(bytes).ok()?;
+    order.check(caller, limits).ok().map(|()| order)
+}
+
+/// Credentials and refresh tokens, read as their handlers do; for [`fuzzing`](crate::fuzzing).
+pub(crate) fn read_accounts_body(bytes: &[u8]) {
+    let _ = extract::parse::<auth::Credentials>(bytes);
+    let _ = extract::parse::<auth::RefreshRequest>(bytes);
 }
 
 /// The routes that stand in the OpenAPI document: the same declaration makes both.

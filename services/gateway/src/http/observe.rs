@@ -1,7 +1,7 @@
 //! Around every request: its span, its deadline, and a last resort for panics.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actor_kit::TraceContext;
 use axum::extract::{MatchedPath, Request, State};
@@ -14,9 +14,9 @@ use shopapi_proto::headers::TRACEPARENT;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, error, info_span, warn};
 
-use super::Shared;
 use super::errors::internal;
 use super::problem::{Kind, Problem};
+use super::{Shared, measure};
 
 const TRACEPARENT_HEADER: HeaderName = HeaderName::from_static(TRACEPARENT);
 /// Time for what is neither reading the body nor waiting for a service.
@@ -24,6 +24,9 @@ const OWN_WORK: Duration = Duration::from_secs(5);
 
 /// The outermost layer.
 pub(crate) async fn around(State(api): State<Shared>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let span = span_of(&request);
     let limits = &api.limits;
     let deadline = limits.body_deadline + limits.create_answer_deadline(limits.wait_max) + OWN_WORK;
@@ -54,6 +57,8 @@ pub(crate) async fn around(State(api): State<Shared>, request: Request, next: Ne
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
     }
+    let route = route.as_ref().map_or("", MatchedPath::as_str);
+    measure::request(&method, route, response.status().as_u16(), began.elapsed());
     response
 }
 

@@ -1,4 +1,4 @@
-//! The rustls configurations, the same rules for all: TLS 1.3, nothing resumed, nothing early.
+//! The rustls configurations, the same rules for all: TLS 1.3, nothing resumed, nothing early. Only the public port takes TLS 1.2 as well.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,8 +7,8 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
-use rustls::version::TLS13;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 
 use crate::error::TlsError;
 
@@ -28,13 +28,19 @@ fn no_tls13(error: &rustls::Error) -> TlsError {
     }
 }
 
+/// Between services there is nothing older than TLS 1.3.
+pub(crate) const OWN: &[&SupportedProtocolVersion] = &[&TLS13];
+/// Browsers and programs that we do not know: also TLS 1.2, of which this library has only the suites with forward secrecy and AEAD.
+pub(crate) const PUBLIC: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+
 /// Without `clients` nobody is asked for a certificate.
 pub(crate) fn server(
     resolver: Arc<dyn ResolvesServerCert>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    versions: &[&'static SupportedProtocolVersion],
 ) -> Result<ServerConfig, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])
+        .with_protocol_versions(versions)
         .map_err(|error| no_tls13(&error))?;
     let builder = match clients {
         Some(clients) => builder.with_client_cert_verifier(clients),

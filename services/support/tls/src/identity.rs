@@ -82,6 +82,7 @@ impl Identity {
         let server = configs::server(
             Arc::new(Presents(own.clone())),
             Some(Arc::new(Believes(own.clone()))),
+            configs::OWN,
         )?;
         let client = configs::client(
             Arc::new(Believes(own.clone())),

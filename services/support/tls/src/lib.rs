@@ -10,7 +10,7 @@
 //! connections follow a rotation and old ones end by their age.
 //!
 //! **Invariants.**
-//! - TLS 1.3 only. No session is resumed and no data is sent early: a resumed session would outlive the CA that vouched for it.
+//! - TLS 1.3 only, but for the public port, which takes 1.2 too. No session is resumed and no data is sent early: a resumed session would outlive the CA that vouched for it.
 //! - A service is who its certificate's `spiffe://shopapi/svc/<name>` says. Host names only show that a caller reached whom it dialled.
 //! - Certificate, key and CA are taken together or not at all: a key that does not match, an expired certificate or one that its own CA file does not vouch
 //!   for replaces nothing.

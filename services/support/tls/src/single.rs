@@ -18,6 +18,7 @@ use crate::verifiers::{Believes, CurrentKey, CurrentRoots, Presents};
 pub struct ServerCertificate {
     watched: Watched<Pair, TlsError>,
     server: Arc<ServerConfig>,
+    public: Arc<ServerConfig>,
 }
 
 impl ServerCertificate {
@@ -31,10 +32,15 @@ impl ServerCertificate {
             [cert, key] => Pair::read(cert, key, SystemTime::now()),
             _ => Err(nothing()),
         })?;
-        let server = configs::server(Arc::new(Presents(OwnKey(watched.clone()))), None)?;
+        let with = |versions| {
+            let resolver = Arc::new(Presents(OwnKey(watched.clone())));
+            configs::server(resolver, None, versions).map(Arc::new)
+        };
+        let (server, public) = (with(configs::OWN)?, with(configs::PUBLIC)?);
         Ok(Self {
             watched,
-            server: Arc::new(server),
+            server,
+            public,
         })
     }
 
@@ -53,6 +59,14 @@ impl ServerCertificate {
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.watched.get().expires_at
+    }
+
+    /// For a server that anybody may call: asks nobody for a certificate, and takes TLS 1.2 as well.
+    #[must_use]
+    pub fn public_config(&self, alpn: &[&[u8]]) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::clone(&self.public);
+        config.alpn_protocols = configs::list(alpn);
+        Arc::new(config)
     }
 
     /// For a server that asks nobody for a certificate.

@@ -150,3 +150,29 @@ async fn the_description_names_every_call_and_every_problem() {
     );
     assert!(got.body["components"]["securitySchemes"]["user"].is_object());
 }
+
+#[tokio::test]
+async fn the_docs_load_nothing_from_elsewhere_and_are_small() {
+    let gateway = gateway();
+    let mut bytes = 0;
+    for (path, content_type) in [
+        ("/docs", "text/html"),
+        ("/docs/docs.js", "text/javascript"),
+        ("/docs/docs.css", "text/css"),
+    ] {
+        let got = send(&gateway.router, get(path)).await;
+        assert_eq!(got.status, 200, "{path}");
+        assert!(
+            got.header("content-type").starts_with(content_type),
+            "{got:?}"
+        );
+        assert!(
+            got.header("content-security-policy")
+                .contains("default-src 'none'")
+        );
+        let text = got.body.as_str().unwrap();
+        assert!(!text.contains("://"), "{path} names another host");
+        bytes += text.len();
+    }
+    assert!(bytes < 20_000, "{bytes}");
+}

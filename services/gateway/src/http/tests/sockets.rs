@@ -24,7 +24,7 @@ async fn server(router: Router, limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let stop = StopSignal::new();
-    let served = serve(Arc::new(listener), router, limits, stop.clone());
+    let served = serve(Arc::new(listener), None, router, limits, stop.clone());
     let ended = tokio::spawn(async move { served.await.unwrap() });
     Server { addr, stop, ended }
 }
