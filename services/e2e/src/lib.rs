@@ -1,1 +1,3 @@
-//! Tests over whole services: `tests/e2e/`. Nothing else lives here.
+//! Tests over whole services are in `tests/e2e/`; here is only what they share with the fuzzers in `fuzz/`.
+
+pub mod targets;

@@ -2,30 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::rows::fingerprint;
 use crate::world::World;
-
-/// Rows of every table that a request could touch.
-async fn rows(world: &World) -> Vec<i64> {
-    let mut rows = Vec::new();
-    for (database, query) in [
-        (
-            "orders",
-            "SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM order_timeline) \
-             + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM idempotency_keys)",
-        ),
-        (
-            "inventory",
-            "SELECT (SELECT count(*) FROM reservations) + (SELECT sum(on_hand + reserved) FROM stock)::bigint",
-        ),
-        (
-            "payments",
-            "SELECT (SELECT count(*) FROM payments) + (SELECT count(*) FROM outbox)",
-        ),
-    ] {
-        rows.push(world.count(database, query).await);
-    }
-    rows
-}
 
 #[tokio::test]
 async fn bad_orders_are_refused_with_advice_and_change_nothing() {
@@ -67,7 +45,7 @@ async fn bad_orders_are_refused_with_advice_and_change_nothing() {
             403,
         ),
     ];
-    let before = rows(&world).await;
+    let before = fingerprint(&world.stack).await;
     for (what, body, status) in &cases {
         let answer = world.api.post("/api/v1/orders", body, &[]).await.unwrap();
         assert_eq!(answer.status, *status, "{what}: {answer:?}");
@@ -82,7 +60,7 @@ async fn bad_orders_are_refused_with_advice_and_change_nothing() {
     assert_eq!(anonymous.status, 401);
     let foreign = world.api.get("/api/v1/orders/999999999").await.unwrap();
     assert_eq!(foreign.status, 404);
-    assert_eq!(rows(&world).await, before, "no row changed");
+    assert_eq!(fingerprint(&world.stack).await, before, "no row changed");
 
     // The same call with good values is taken: the refusals were not a closed door.
     let good = world.order("PLENTY", 10_000, "tok_ok").await;

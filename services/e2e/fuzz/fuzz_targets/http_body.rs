@@ -1,0 +1,4 @@
+//! See `shopapi_e2e::targets::http_body`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| shopapi_e2e::targets::http_body(bytes));
