@@ -19,8 +19,11 @@ esac
 [ $# -eq 2 ] || { usage >&2; exit 2; }
 
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-git diff --quiet HEAD 2>/dev/null || revision=$revision-dirty
+revision=unknown
+if head=$(git rev-parse HEAD 2>/dev/null); then
+  revision=$head
+  git diff --quiet HEAD || revision=$head-dirty
+fi
 arguments=(--build-arg VERSION="$version" --build-arg REVISION="$revision")
 for name in BUILDER_IMAGE BASE_IMAGE CARGO_PROFILE BUILD_JOBS; do
   [ -z "${!name:-}" ] || arguments+=(--build-arg "$name=${!name}")
