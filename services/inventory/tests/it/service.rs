@@ -37,15 +37,16 @@ fn config(bench: &Bench) -> Config {
     }
 }
 
-/// The way to the service for one of its callers.
-fn channel_of(caller: &str, bench: &Bench, service: &Service) -> Balanced {
+/// The way to the service for orders, which may call all of it.
+async fn channel(bench: &Bench, service: &Service) -> Balanced {
     let url = format!("https://{}", service.grpc_addr().unwrap());
-    let caller = Credentials::in_set(caller, bench.stack.pki().dir()).unwrap();
-    Balanced::connect(url.parse().unwrap(), caller.towards("inventory"))
-}
-
-fn channel(bench: &Bench, service: &Service) -> Balanced {
-    channel_of("orders", bench, service)
+    let orders = Credentials::in_set("orders", bench.stack.pki().dir()).unwrap();
+    let channel = Balanced::connect(url.parse().unwrap(), orders.towards("inventory"));
+    eventually("orders is connected", async || {
+        channel.ready().await.is_ok()
+    })
+    .await;
+    channel
 }
 
 fn uuid(n: u128) -> String {
@@ -126,7 +127,7 @@ async fn every_reserve_item_gets_its_own_answer() {
     let bench = Bench::start().await;
     bench.product("A", 250, "EUR", 10).await;
     let service = Service::start(config(&bench)).await.unwrap();
-    let mut client = InventoryServiceClient::new(channel(&bench, &service));
+    let mut client = InventoryServiceClient::new(channel(&bench, &service).await);
 
     let broken = ReserveItem {
         reservation_id: "7".to_owned(),
@@ -178,7 +179,7 @@ async fn every_commit_and_release_item_tells_the_state_afterwards() {
     let bench = Bench::start().await;
     bench.product("A", 250, "EUR", 10).await;
     let service = Service::start(config(&bench)).await.unwrap();
-    let mut client = InventoryServiceClient::new(channel(&bench, &service));
+    let mut client = InventoryServiceClient::new(channel(&bench, &service).await);
     reserve_all(&mut client, vec![item(1, "A", 2), item(2, "A", 20)]).await;
 
     let committed = commit_all(&mut client, &[1, 2, 99]).await;
@@ -222,7 +223,7 @@ async fn every_commit_and_release_item_tells_the_state_afterwards() {
 async fn requests_over_the_limits_are_refused() {
     let bench = Bench::start().await;
     let service = Service::start(config(&bench)).await.unwrap();
-    let mut client = InventoryServiceClient::new(channel(&bench, &service));
+    let mut client = InventoryServiceClient::new(channel(&bench, &service).await);
     let limits = Limits::default();
     let items = (1..=limits.items_max as u128 + 1)
         .map(|n| item(n, "A", 1))
@@ -254,7 +255,7 @@ async fn the_catalogue_is_read_page_by_page() {
         .await
         .unwrap();
     let service = Service::start(config(&bench)).await.unwrap();
-    let mut client = CatalogServiceClient::new(channel(&bench, &service));
+    let mut client = CatalogServiceClient::new(channel(&bench, &service).await);
 
     let mut seen = Vec::new();
     let mut after_sku = String::new();
@@ -319,8 +320,8 @@ async fn a_lost_database_makes_unready_and_unavailable_until_it_is_back() {
     bench.product("A", 250, "EUR", 10).await;
     let service = Service::start(config(&bench)).await.unwrap();
     let health = service.health_addr().unwrap();
-    let mut stock = InventoryServiceClient::new(channel(&bench, &service));
-    let mut catalogue = CatalogServiceClient::new(channel(&bench, &service));
+    let mut stock = InventoryServiceClient::new(channel(&bench, &service).await);
+    let mut catalogue = CatalogServiceClient::new(channel(&bench, &service).await);
     eventually("ready", async || {
         get_status(health, "/readyz").await == Some(200)
     })
@@ -411,7 +412,7 @@ async fn a_stop_finishes_what_was_asked_and_frees_the_ports() {
     bench.product("A", 250, "EUR", 10_000).await;
     let service = Service::start(config(&bench)).await.unwrap();
     let (grpc, health) = (service.grpc_addr().unwrap(), service.health_addr().unwrap());
-    let mut client = InventoryServiceClient::new(channel(&bench, &service));
+    let mut client = InventoryServiceClient::new(channel(&bench, &service).await);
     // A lock keeps the request waiting while the service stops.
     bench
         .owner

@@ -42,7 +42,8 @@ fn quick() -> SagaLimits {
         first_deadline: Duration::from_millis(300),
         sweep_every: Duration::from_millis(100),
         sweep_lease: Duration::from_secs(1),
-        inventory_call: Duration::from_millis(500),
+        // Above the first handshake with a neighbour on a loaded machine.
+        inventory_call: Duration::from_secs(2),
         backoff: actor_kit::Backoff {
             // Above the journal's lazy half second, within which COMPLETED is written.
             base: Duration::from_secs(2),
@@ -93,6 +94,10 @@ impl Shop {
         let url = format!("https://{}", service.grpc_addr().unwrap());
         let gateway = self.bench.trust("gateway").towards("orders");
         let channel = Balanced::connect(url.parse().unwrap(), gateway);
+        eventually("the gateway is connected", async || {
+            channel.ready().await.is_ok()
+        })
+        .await;
         Replica {
             service,
             client: OrdersServiceClient::new(channel),

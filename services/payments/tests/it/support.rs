@@ -72,6 +72,10 @@ impl Bench {
         let url = format!("https://{}", ports[0].addr());
         let orders = Credentials::in_set("orders", self.stack.pki().dir()).unwrap();
         let channel = Balanced::connect(url.parse().unwrap(), orders.towards("payments"));
+        eventually("orders is connected", async || {
+            channel.ready().await.is_ok()
+        })
+        .await;
         let client = PaymentsServiceClient::new(channel);
         Replica {
             client,
