@@ -145,8 +145,8 @@ fn every_wrong_value_names_its_variable() {
         (USER_JWT_SECRET_PREVIOUS, "short"),
         (TRUSTED_PROXIES, "0.0.0.0/0"),
         (TRUSTED_PROXIES, "the proxy"),
-        (SAMPLER_ARG, "1.5"),
-        (SAMPLER_ARG, "all"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
+        ("OTEL_TRACES_SAMPLER_ARG", "all"),
         ("SHOPAPI_HTTP_ADR", "127.0.0.1:1"),
     ] {
         assert_eq!(
@@ -193,7 +193,10 @@ fn variables_of_other_services_are_accepted() {
 fn no_refusal_repeats_a_secret() {
     let mut pairs = identity_of("orders").to_vec();
     pairs.extend([
-        (DATABASE_URL, "postgres://me:hunter2000@db.example/x"),
+        (
+            DATABASE_URL,
+            "postgres://me:hunter2000@db.example/x?sslmode=disable",
+        ),
         (NATS_URL, "nats://me:hunter2000@"),
         (INVENTORY_URL, "https://me:hunter2000@x/y"),
         (PAYMENTS_URL, "hunter2000"),
@@ -246,7 +249,17 @@ fn nats_credentials_are_taken_out_of_the_url() {
 #[test]
 fn migrate_takes_the_databases_that_are_set() {
     let url = "postgres://orders_owner:pw@127.0.0.1/ordersdb";
-    let (_, databases) = migrate(env(&[(MIGRATE_ORDERS_URL, url)])).unwrap();
+    // The owners' passwords cross the network as well: without a CA nobody can be verified.
+    assert_eq!(
+        named(migrate(env(&[(MIGRATE_ORDERS_URL, url)]))),
+        [DATABASE_CA]
+    );
+    let ca = SET.path().join("ca.crt");
+    let verified = [
+        (MIGRATE_ORDERS_URL, url),
+        (DATABASE_CA, ca.to_str().unwrap()),
+    ];
+    let (_, databases) = migrate(env(&verified)).unwrap();
     assert_eq!(databases.len(), 1);
     assert_eq!(databases[0].0, Schema::Orders);
     assert_eq!(
