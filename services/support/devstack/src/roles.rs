@@ -85,7 +85,12 @@ pub(crate) async fn provision(cluster: &Cluster) -> Result<(), Error> {
     provision_with(&client, &DATABASES, &|role| {
         secrets.password(role).to_owned()
     })
-    .await
+    .await?;
+    // A fresh server lets everybody into its own databases; a service has business only in its own.
+    client
+        .batch_execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
+        .await
+        .map_err(Error::database("closing the server's own databases"))
 }
 
 /// Creates what is missing of some databases and their roles on the server of `client`, a superuser's connection, and
