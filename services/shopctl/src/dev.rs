@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::catalogue::{put_on_offer, small};
 use crate::checkout::StackArgs;
+use crate::telemetry::Telemetry;
 use crate::ui::{Style, Ui, human};
 
 /// The stack's directory below the home.
@@ -36,6 +37,9 @@ pub struct DevArgs {
     /// Do not show the services' log lines; they are in the log files
     #[arg(long)]
     quiet: bool,
+    /// Do not collect and show traces and metrics
+    #[arg(long)]
+    no_telemetry: bool,
 }
 
 /// `shopctl dev-reset`
@@ -90,8 +94,8 @@ pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
     let stop = stop_requested();
     tokio::pin!(stop);
     // Stopped while starting: dropping the start ends every child.
-    let mut stack = tokio::select! {
-        stack = start(args, ui) => stack?,
+    let (mut stack, mut telemetry) = tokio::select! {
+        started = start(args, ui) => started?,
         stopped = &mut stop => {
             stopped?;
             ui.line("stopped before it was up");
@@ -99,7 +103,7 @@ pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
         }
     };
     ui.done();
-    announce(&stack, started.elapsed(), ui);
+    announce(&stack, telemetry.as_ref(), started.elapsed(), ui);
     loop {
         tokio::select! {
             stopped = &mut stop => {
@@ -110,6 +114,12 @@ pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
                 Ok(healed) => healed.iter().for_each(|name| ui.line(format!("{name} had ended and runs again"))),
                 Err(error) => ui.failure(&error.to_string()),
             },
+            ended = ended(telemetry.as_mut()) => {
+                if let Err(error) = ended {
+                    ui.failure(&format!("{error:#}; traces and metrics are not collected any more"));
+                }
+                telemetry = None;
+            }
         }
     }
     ui.line("");
@@ -118,9 +128,17 @@ pub async fn run(args: &DevArgs, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start(args: &DevArgs, ui: &Ui) -> Result<Stack> {
+async fn ended(telemetry: Option<&mut Telemetry>) -> Result<()> {
+    match telemetry {
+        Some(telemetry) => telemetry.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn start(args: &DevArgs, ui: &Ui) -> Result<(Stack, Option<Telemetry>)> {
     let ports = ports(args.port_base, args.replicas)?;
     let state = StateDir::open(&args.stack.home()?, STATE)?;
+    let telemetry = Telemetry::for_stack(&ports, !args.no_telemetry).await?;
     let prepared = args.stack.prepare(ui).await?;
     let console_ui = Ui::detect();
     let options = StackOptions {
@@ -133,14 +151,17 @@ async fn start(args: &DevArgs, ui: &Ui) -> Result<Stack> {
             Arc::new(move |name: &str, line: &str| console_ui.log_line(name, line))
                 as devstack::Console
         }),
-        env: Vec::new(),
+        env: telemetry.as_ref().map(Telemetry::env).unwrap_or_default(),
     };
     let stack = Stack::start(state, options, ui).await?;
+    if let Some(telemetry) = &telemetry {
+        telemetry.watch(&stack)?;
+    }
     put_on_offer(&stack.cluster, &small()).await?;
-    Ok(stack)
+    Ok((stack, telemetry))
 }
 
-fn announce(stack: &Stack, took: Duration, ui: &Ui) {
+fn announce(stack: &Stack, telemetry: Option<&Telemetry>, took: Duration, ui: &Ui) {
     let ports = stack.ports();
     let name = |name: &str| ui.paint(Style::Cyan, format!("{name:<11}"));
     ui.line("");
@@ -179,6 +200,15 @@ fn announce(stack: &Stack, took: Duration, ui: &Ui) {
         ports.nats,
         ports.nats_monitor
     ));
+    if let Some(telemetry) = telemetry {
+        let at = telemetry.addresses();
+        ui.line(format!(
+            "  {} http://{} (stand-in for Collector and Jaeger), metrics http://{}/metrics",
+            name("telemetry"),
+            at.page,
+            at.prometheus
+        ));
+    }
     ui.line(format!(
         "  {} {}",
         name("logs"),
@@ -230,11 +260,19 @@ pub async fn private_stack(
     env: Vec<(String, String)>,
     ui: &Ui,
 ) -> Result<(Stack, Vec<devstack::PortLease>)> {
-    let (map, leases) = match port_base {
-        Some(_) => (ports(port_base, 1)?, Vec::new()),
-        None => PortMap::leased()?,
-    };
+    let (map, leases) = private_ports(port_base)?;
     Ok((private_stack_on(map, args, env, ui).await?, leases))
+}
+
+/// Free ports, or a block of them.
+///
+/// # Errors
+/// As [`ports`]; when none are free.
+pub fn private_ports(port_base: Option<u16>) -> Result<(PortMap, Vec<devstack::PortLease>)> {
+    match port_base {
+        Some(_) => Ok((ports(port_base, 1)?, Vec::new())),
+        None => Ok(PortMap::leased()?),
+    }
 }
 
 /// Starts a stack of its own on the ports of a map.
