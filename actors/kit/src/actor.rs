@@ -58,7 +58,7 @@ pub trait Actor: Send + Sized + 'static {
         std::future::ready(())
     }
 
-    /// The order that a message is about, for traces.
+    /// The order that a message is about: its handling is a span of that order's trace. Without one it is no span.
     fn order_of(&self, message: &Self::Msg) -> Option<i64> {
         let _ = message;
         None

@@ -43,6 +43,10 @@ enum AskerMsg {
 impl Actor for Asker {
     type Msg = AskerMsg;
 
+    fn order_of(&self, _: &AskerMsg) -> Option<i64> {
+        Some(17)
+    }
+
     async fn handle(&mut self, ctx: &Ctx<Self>, message: AskerMsg) -> Result<(), ActorError> {
         match message {
             AskerMsg::Ask => ctx.ask_then(

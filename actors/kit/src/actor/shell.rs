@@ -141,7 +141,8 @@ impl<A: Actor> ractor::Actor for Shell<A> {
     }
 }
 
-/// The span of one message, and the context under which its handler's own questions run. Untraced messages have no span.
+/// The span of one message, and the context under which its handler's own questions run. Untraced messages and those that are about no
+/// single order have no span.
 fn message_span<A: Actor>(
     running: &Running<A>,
     message: &A::Msg,
@@ -150,20 +151,19 @@ fn message_span<A: Actor>(
     if !trace.is_valid() {
         return (Span::none(), trace);
     }
+    let Some(order_id) = running.actor.order_of(message) else {
+        return (Span::none(), trace);
+    };
     trace.child(|| {
         let name = running.ctx.name();
         // `saga/17` is one of many: the name of its kind names the span.
         let kind = name.split('/').next().unwrap_or(name);
-        let span = tracing::info_span!(
+        tracing::info_span!(
             "actor",
             otel.name = format_args!("actor {kind}"),
             actor.name = name,
             actor.message = A::message_name(message),
-            order.id = tracing::field::Empty,
-        );
-        if let Some(order_id) = running.actor.order_of(message) {
-            span.record("order.id", order_id);
-        }
-        span
+            order.id = order_id,
+        )
     })
 }

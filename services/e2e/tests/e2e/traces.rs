@@ -1,0 +1,249 @@
+//! One order is one trace, across services, the bus, crashes and redeliveries.
+
+use devstack::Signal;
+use shopapi_proto::headers;
+
+use crate::bus::envelope;
+use crate::traced::{Traced, until};
+
+/// The way of every order to its request for money, by edges: parent → child.
+const TO_PAYMENT: [(&str, &str); 12] = [
+    (
+        "gateway: POST /api/v1/orders",
+        "gateway: shopapi.orders.v1.OrdersService/CreateOrder",
+    ),
+    (
+        "gateway: shopapi.orders.v1.OrdersService/CreateOrder",
+        "orders: shopapi.orders.v1.OrdersService/CreateOrder",
+    ),
+    (
+        "orders: shopapi.orders.v1.OrdersService/CreateOrder",
+        "orders: actor saga-registry",
+    ),
+    ("orders: actor saga-registry", "orders: actor saga"),
+    ("orders: actor saga", "orders: commit"),
+    (
+        "orders: actor saga",
+        "orders: shopapi.inventory.v1.InventoryService/Reserve",
+    ),
+    (
+        "orders: shopapi.inventory.v1.InventoryService/Reserve",
+        "inventory: shopapi.inventory.v1.InventoryService/Reserve",
+    ),
+    (
+        "inventory: shopapi.inventory.v1.InventoryService/Reserve",
+        "inventory: commit",
+    ),
+    ("orders: saga reserving", "orders: commit"),
+    ("orders: saga reserving", "orders: publish orders.created"),
+    (
+        "orders: publish orders.created",
+        "payments: process orders.created",
+    ),
+    ("payments: charge payment", "payments: commit"),
+];
+
+#[tokio::test]
+async fn a_paid_and_a_declined_order_are_one_trace_each() {
+    let traced = Traced::start(1).await;
+    let world = &traced.world;
+    let paid = world
+        .order_with("PLENTY", 1, "tok_ok", &[("prefer", "wait=20")])
+        .await;
+    let paid = paid.order_id().unwrap();
+    let declined = world
+        .order_with("PLENTY", 1, "tok_declined", &[("prefer", "wait=20")])
+        .await;
+    let declined = declined.order_id().unwrap();
+
+    let mut edges = TO_PAYMENT.to_vec();
+    edges.extend([
+        (
+            "payments: process orders.created",
+            "payments: charge payment",
+        ),
+        (
+            "payments: charge payment",
+            "payments: publish payments.succeeded",
+        ),
+        (
+            "payments: publish payments.succeeded",
+            "orders: process payments.succeeded",
+        ),
+        ("orders: process payments.succeeded", "orders: actor saga"),
+        ("orders: saga awaiting_payment", "orders: commit"),
+        (
+            "orders: saga awaiting_payment",
+            "orders: publish orders.paid",
+        ),
+        (
+            "orders: shopapi.inventory.v1.InventoryService/Commit",
+            "inventory: shopapi.inventory.v1.InventoryService/Commit",
+        ),
+    ]);
+    let trace = traced.trace_with(paid, &edges).await;
+    assert_eq!(trace.anonymous(paid), Vec::<String>::new());
+    assert_eq!(trace.orphans(), Vec::<String>::new());
+    let commit = trace
+        .spans
+        .iter()
+        .find(|span| span.service == "orders" && span.name == "commit")
+        .unwrap();
+    assert_eq!(commit.attribute("db.system.name"), Some("postgresql"));
+    assert!(commit.attribute("db.query.text").is_some());
+    assert_eq!(commit.links.len(), 1, "the batch");
+    let publish = trace
+        .spans
+        .iter()
+        .find(|span| span.name == "publish orders.created")
+        .unwrap();
+    assert_eq!(publish.attribute("messaging.system"), Some("nats"));
+    assert_eq!(
+        publish.attribute("messaging.destination.name"),
+        Some("orders.created")
+    );
+
+    let mut edges = TO_PAYMENT.to_vec();
+    edges.extend([
+        (
+            "payments: charge payment",
+            "payments: publish payments.failed",
+        ),
+        (
+            "payments: publish payments.failed",
+            "orders: process payments.failed",
+        ),
+        ("orders: process payments.failed", "orders: actor saga"),
+        (
+            "orders: shopapi.inventory.v1.InventoryService/Release",
+            "inventory: shopapi.inventory.v1.InventoryService/Release",
+        ),
+        ("orders: saga releasing", "orders: commit"),
+        ("orders: saga releasing", "orders: publish orders.cancelled"),
+    ]);
+    let other = traced.trace_with(declined, &edges).await;
+    assert_eq!(other.anonymous(declined), Vec::<String>::new());
+    assert_ne!(other.trace_id, trace.trace_id);
+    traced.world.audit_and_stop().await;
+}
+
+#[tokio::test]
+async fn a_restarted_service_continues_the_trace() {
+    let traced = Traced::start(1).await;
+    let world = &traced.world;
+    // The charge takes longer than orders lives.
+    let order = world.order("PLENTY", 1, "tok_slow_3000").await;
+    assert_eq!(order.text("status"), "AWAITING_PAYMENT", "{order:?}");
+    let order_id = order.order_id().unwrap();
+    until("the first part of the trace left", async || {
+        let edges = traced.trace(order_id).await.edges();
+        edges
+            .iter()
+            .any(|(_, child)| child == "orders: publish orders.created")
+    })
+    .await;
+    let pid = world.service("orders").pid();
+    world.service("orders").signal(Signal::Kill).await.unwrap();
+    world.reaches(order_id, &["PAID"]).await;
+    assert_ne!(world.service("orders").pid(), pid, "orders was restarted");
+
+    let mut edges = TO_PAYMENT.to_vec();
+    edges.extend([
+        (
+            "payments: publish payments.succeeded",
+            "orders: process payments.succeeded",
+        ),
+        ("orders: process payments.succeeded", "orders: actor saga"),
+        ("orders: saga awaiting_payment", "orders: commit"),
+    ]);
+    let trace = traced.trace_with(order_id, &edges).await;
+    assert_eq!(trace.anonymous(order_id), Vec::<String>::new());
+    traced.world.audit_and_stop().await;
+}
+
+/// Delivers an order's request for money once more, as a broker does that forgot the acknowledgement.
+async fn deliver_again(traced: &Traced, order_id: i64, number: u32) {
+    let cluster = &traced.world.stack.cluster;
+    let owner = cluster.connect("orders_owner", "ordersdb").await.unwrap();
+    let query = "SELECT traceparent, payload FROM outbox WHERE order_id = $1 AND subject = 'orders.created'";
+    let row = owner.query_one(query, &[&order_id]).await.unwrap();
+    let mut envelope = envelope(number, "1");
+    envelope.insert(headers::TRACEPARENT, row.get::<_, String>(0));
+    let bus = traced.world.bus("orders").await;
+    let payload = row.get::<_, Vec<u8>>(1);
+    bus.publish("orders.created", envelope, payload)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_redelivered_request_for_a_captured_payment_says_so_in_its_trace() {
+    let traced = Traced::start(1).await;
+    let world = &traced.world;
+    let paid = world
+        .order_with("PLENTY", 1, "tok_ok", &[("prefer", "wait=20")])
+        .await;
+    let order_id = paid.order_id().unwrap();
+    world.reaches(order_id, &["PAID"]).await;
+    assert!(
+        !traced
+            .trace(order_id)
+            .await
+            .has_event("already_paid_skipped")
+    );
+
+    deliver_again(&traced, order_id, 1).await;
+
+    until("the redelivery is noted", async || {
+        traced
+            .trace(order_id)
+            .await
+            .has_event("already_paid_skipped")
+    })
+    .await;
+    let trace = traced.trace(order_id).await;
+    let noted = trace
+        .spans
+        .iter()
+        .find(|span| {
+            span.events
+                .iter()
+                .any(|event| event == "already_paid_skipped")
+        })
+        .unwrap();
+    assert_eq!(noted.name, "process orders.created");
+    let first = trace.spans.iter().any(|span| {
+        noted
+            .links
+            .iter()
+            .any(|(_, linked)| *linked == span.span_id)
+    });
+    assert!(first, "it links back to the first handling: {noted:?}");
+    traced.world.audit_and_stop().await;
+}
+
+#[tokio::test]
+async fn concurrent_inserts_of_one_payment_say_so_in_the_trace() {
+    let traced = Traced::start(2).await;
+    let world = &traced.world;
+    // Slow, so that no copy meets a captured payment.
+    let order = world.order("PLENTY", 1, "tok_slow_3000").await;
+    let order_id = order.order_id().unwrap();
+    // Two replicas of payments take them off the same stream and meet at the order's row.
+    for number in 1..=8 {
+        deliver_again(&traced, order_id, number).await;
+    }
+    until("the loser is noted", async || {
+        traced
+            .trace(order_id)
+            .await
+            .has_event("concurrent_duplicate")
+    })
+    .await;
+    world.reaches(order_id, &["PAID"]).await;
+    let payments = world
+        .count("payments", "SELECT count(*) FROM payments")
+        .await;
+    assert_eq!(payments, 1);
+    traced.world.audit_and_stop().await;
+}
