@@ -118,8 +118,9 @@ export function side(watch, choose) {
       h("h2", {}, `Order ${id} `, h("span", { class: `status ${kind(saga)}` }, saga.status)),
       saga.stuckReason && h("p", { class: "alarm" }, `STUCK in ${saga.stuckAt}: ${saga.stuckReason}. It needs a person: shopctl saga show ${id}`),
       h("ol", { class: "timeline" }, entries.map((entry, index) => h("li", { class: index === entries.length - 1 ? `last ${kind(saga)}` : undefined },
-        h("span", { class: "at" }, index === 0 ? clock(entry.at) : `+${span((entry.at - first) * 1000)}`),
-        h("b", {}, entry.status), h("span", { class: "step" }, entry.step), h("p", {}, entry.cause)))),
+        h("div", { class: "when" }, h("b", {}, entry.status),
+          h("span", { class: "at" }, index === 0 ? clock(entry.at) : `+${span((entry.at - first) * 1000)}`)),
+        h("p", {}, h("span", { class: "step" }, entry.step), entry.cause)))),
       acts.length > 0 && h("section", {}, h("h3", {}, "Acts of operators"), h("ol", { class: "events" }, acts.map((act) => h("li", {},
         h("b", {}, act.action), ` by ${act.who}: ${act.outcome}`, h("p", { class: "fields" }, act.why))))));
   }

@@ -8,6 +8,9 @@ import { side } from "./side.js";
 // Rows in the document at once; more would make it slow.
 const ROWS_MAX = 1500;
 
+// `shopapi.orders.v1.OrdersService/CreateOrder` begins with what everybody knows.
+const short = (name) => name.replace(/^shopapi\.[a-z]+\.v[0-9]+\./, "");
+
 export function waterfall(host, watch) {
   const head = h("header", { class: "head" });
   const axis = h("div", { class: "axis", "aria-hidden": "true" });
@@ -105,10 +108,10 @@ export function waterfall(host, watch) {
       row.children.length
         ? h("button", { type: "button", class: "twist", tabindex: -1, "aria-hidden": "true", onclick: (event) => { event.stopPropagation(); toggle(row); } }, closed.has(row.id) ? "▸" : "▾")
         : h("i", { class: "leaf" }),
-      h("span", { class: "title" }, row.name),
+      h("span", { class: "title", title: row.name }, short(row.name)),
       row.compensates && h("span", { class: "sign back", title: "compensation" }, "↩"),
       row.error && h("span", { class: "sign bad", title: row.message ?? "error" }, "✕"),
-      row.links.length > 0 && h("span", { class: "sign", title: `${row.links.length} links` }, "⛓")),
+      row.links.length > 0 && h("span", { class: "sign", title: `${row.links.length} links` }, "↗")),
     h("span", { class: "lane" },
       h("span", { class: "bar", style: { left: `${left * 100}%`, width: `${wide * 100}%` } }),
       row.events.map((event) => h("i", { class: "event", title: event.name, style: { left: `${time.at(event.at) * 100}%` } })),

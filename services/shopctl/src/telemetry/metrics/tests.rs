@@ -76,6 +76,7 @@ fn histogram(counts: [u64; 3], temporality: AggregationTemporality) -> Metric {
 fn gauge(value: f64) -> Metric {
     Metric {
         name: "bus_connected".to_owned(),
+        description: "Whether the bus is there".to_owned(),
         data: Some(Data::Gauge(Gauge {
             data_points: vec![NumberDataPoint {
                 value: Some(Number::AsDouble(value)),
@@ -106,7 +107,8 @@ fn the_page_is_the_collectors() {
         now,
     );
 
-    insta::assert_snapshot!(page(metrics.current(now)), @"");
+    let golden = include_str!("golden.txt");
+    assert_eq!(page(metrics.current(now)), golden);
 }
 
 #[test]
