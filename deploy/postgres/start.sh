@@ -3,7 +3,10 @@
 set -eu
 umask 077
 cp /etc/shopapi/tls/tls.key /var/run/postgresql/tls.key
+# Where to listen is said, because not every build of PostgreSQL has the defaults of the public image.
 exec docker-entrypoint.sh postgres \
+  -c listen_addresses='*' \
+  -c unix_socket_directories=/var/run/postgresql \
   -c ssl=on \
   -c ssl_cert_file=/etc/shopapi/tls/tls.crt \
   -c ssl_key_file=/var/run/postgresql/tls.key \
