@@ -111,7 +111,11 @@ async fn a_poison_event_becomes_a_dead_letter_and_its_neighbours_go_on() {
     for (sender, subject, headers) in [
         (&orders, subjects::ORDERS_CREATED, envelope(1, "1")),
         (&orders, subjects::ORDERS_CREATED, envelope(2, "999")),
-        (&orders, subjects::ORDERS_CREATED, async_nats::HeaderMap::new()),
+        (
+            &orders,
+            subjects::ORDERS_CREATED,
+            async_nats::HeaderMap::new(),
+        ),
         (&payments, subjects::PAYMENTS_SUCCEEDED, envelope(3, "1")),
     ] {
         let garbage = b"\xff\xff not a protobuf".to_vec();

@@ -100,8 +100,14 @@ async fn send(sender: &Caller, subject: &str, first: u32, events: &[Bad]) {
             Some(version) => envelope(number, version),
             None => async_nats::HeaderMap::new(),
         };
-        let sent = sender.publish(subject, headers, event.payload.clone()).await;
-        assert!(sent.is_ok(), "{} did not reach the bus: {sent:?}", event.what);
+        let sent = sender
+            .publish(subject, headers, event.payload.clone())
+            .await;
+        assert!(
+            sent.is_ok(),
+            "{} did not reach the bus: {sent:?}",
+            event.what
+        );
     }
 }
 
@@ -130,19 +136,39 @@ async fn an_order_that_cannot_be_right_is_a_dead_letter_of_payments_and_nothing_
     let id = one.payment_id.as_str();
     let mut events = malformed(&good);
     events.extend([
-        bad("another amount", created(id, one.order_id, one.amount_cents + 1, "EUR")),
-        bad("another currency", created(id, one.order_id, one.amount_cents, "USD")),
-        bad("another order", created(id, other.order_id, one.amount_cents, "EUR")),
-        bad("no payment id", created("", one.order_id, one.amount_cents, "EUR")),
-        bad("a payment id that is none", created("7", one.order_id, one.amount_cents, "EUR")),
-        bad("a negative amount", created("0190d2f0-0000-7000-8000-0000000000aa", 999_999, -1, "EUR")),
+        bad(
+            "another amount",
+            created(id, one.order_id, one.amount_cents + 1, "EUR"),
+        ),
+        bad(
+            "another currency",
+            created(id, one.order_id, one.amount_cents, "USD"),
+        ),
+        bad(
+            "another order",
+            created(id, other.order_id, one.amount_cents, "EUR"),
+        ),
+        bad(
+            "no payment id",
+            created("", one.order_id, one.amount_cents, "EUR"),
+        ),
+        bad(
+            "a payment id that is none",
+            created("7", one.order_id, one.amount_cents, "EUR"),
+        ),
+        bad(
+            "a negative amount",
+            created("0190d2f0-0000-7000-8000-0000000000aa", 999_999, -1, "EUR"),
+        ),
     ]);
     let before = books(&world).await;
 
     let orders = world.bus("orders").await;
     send(&orders, subjects::ORDERS_CREATED, 1, &events).await;
 
-    world.count_reaches("payments", LETTERS, letters(&events)).await;
+    world
+        .count_reaches("payments", LETTERS, letters(&events))
+        .await;
     assert_eq!(books(&world).await, before, "no other row changed");
     // The same event put right is taken, without effect: it is known. A new one is paid.
     let repeated = orders.publish(subjects::ORDERS_CREATED, envelope(900, "1"), good);
@@ -170,18 +196,35 @@ async fn a_payment_that_cannot_be_right_is_a_dead_letter_of_orders_and_nothing_e
     let good = succeeded(id, one.order_id, one.amount_cents, "EUR");
     let mut events = malformed(&good);
     events.extend([
-        bad("another amount", succeeded(id, one.order_id, one.amount_cents + 1, "EUR")),
-        bad("another currency", succeeded(id, one.order_id, one.amount_cents, "USD")),
-        bad("another order's payment", succeeded(&other.payment_id, one.order_id, one.amount_cents, "EUR")),
-        bad("an order that does not exist", succeeded(id, 999_999_999, one.amount_cents, "EUR")),
-        bad("a payment id that is none", succeeded("7", one.order_id, one.amount_cents, "EUR")),
+        bad(
+            "another amount",
+            succeeded(id, one.order_id, one.amount_cents + 1, "EUR"),
+        ),
+        bad(
+            "another currency",
+            succeeded(id, one.order_id, one.amount_cents, "USD"),
+        ),
+        bad(
+            "another order's payment",
+            succeeded(&other.payment_id, one.order_id, one.amount_cents, "EUR"),
+        ),
+        bad(
+            "an order that does not exist",
+            succeeded(id, 999_999_999, one.amount_cents, "EUR"),
+        ),
+        bad(
+            "a payment id that is none",
+            succeeded("7", one.order_id, one.amount_cents, "EUR"),
+        ),
     ]);
     let before = books(&world).await;
 
     let payments = world.bus("payments").await;
     send(&payments, subjects::PAYMENTS_SUCCEEDED, 1, &events).await;
 
-    world.count_reaches("orders", LETTERS, letters(&events)).await;
+    world
+        .count_reaches("orders", LETTERS, letters(&events))
+        .await;
     assert_eq!(books(&world).await, before, "no other row changed");
     let repeated = payments.publish(subjects::PAYMENTS_SUCCEEDED, envelope(900, "1"), good);
     repeated.await.unwrap();

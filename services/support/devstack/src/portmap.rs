@@ -400,6 +400,6 @@ mod tests {
             "https://127.0.0.1:9002,https://127.0.0.1:9042,https://127.0.0.1:9052"
         );
         let (leased, leases) = PortMap::leased_for(2).unwrap();
-        assert_eq!((leased.replicas(), leases.len()), (2, 20));
+        assert_eq!((leased.replicas(), leases.len()), (2, 21));
     }
 }
