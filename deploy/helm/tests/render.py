@@ -25,7 +25,7 @@ ALL_OBJECTS = {
 }
 EXTERNAL = {
     "databases": {"mode": "external", "external": {"caSecret": {"name": "pg-ca"}}},
-    "nats": {"mode": "external", "external": {"url": "tls://nats.nats:4222", "caSecret": {"name": "nats-ca"}}},
+    "nats": {"mode": "external", "external": {"url": "nats://nats.nats:4222", "caSecret": {"name": "nats-ca"}}},
 }
 
 # name: (values files, values)
@@ -56,7 +56,7 @@ REFUSED = [
     ({"databases": {"mode": "rds"}}, ["bundled", "external", "cloudnativepg"]),
     ({"orders": {"resources": {"limits": {"memory": "lots"}}}}, ["orders", "resources", "memory"]),
     ({"telemetry": {"samplerRatio": 5}}, ["telemetry", "samplerRatio"]),
-    ({"nats": {"mode": "external", "external": {"url": "nats://plain:4222"}}}, ["nats", "url"]),
+    ({"nats": {"mode": "external", "external": {"url": "http://plain:4222"}}}, ["nats", "url"]),
     ({"image": {"digest": "latest"}}, ["image", "digest"]),
     ({"nats": {"mode": "external"}}, ["nats.external.url is needed"]),
     ({"databases": {"mode": "external"}}, ["databases.external.caSecret.name is needed"]),

@@ -170,7 +170,7 @@ provider: {server: payments, database: providerdb, owner: provider_owner}
 
 {{- define "shopapi.natsUrl" -}}
 {{- if eq .Values.nats.mode "bundled" -}}
-tls://{{ include "shopapi.fullname" . }}-nats:4222
+nats://{{ include "shopapi.fullname" . }}-nats:4222
 {{- else -}}
 {{- .Values.nats.external.url -}}
 {{- end -}}
