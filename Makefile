@@ -3,7 +3,7 @@
 SHOPCTL = cargo run --locked -p shopctl --
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor demo dev dev-reset test model-long chaos lint fmt audit bench sql smoke up down logs ps images-local k8s-up k8s-down smoke-k8s
+.PHONY: help browser doctor demo dev dev-reset test model-long chaos lint fmt audit bench sql smoke up down logs ps images-local k8s-up k8s-down smoke-k8s
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,8 +11,8 @@ help: ## this list
 doctor: ## names what this machine lacks
 	@scripts/doctor.sh
 
-demo: doctor ## an own stack, four orders on their way, and the audit of the books; ends by itself
-	$(SHOPCTL) demo
+demo: doctor ## an own stack, four orders on their way, and the audit of the books; ends by itself (STAY=1: stays, with its traces and actors)
+	$(SHOPCTL) demo $(if $(STAY),--stay)
 
 dev: doctor ## the same stack, stays up and restarts what dies (PORT_BASE=20000 for other ports, REPLICAS=3)
 	$(SHOPCTL) dev $(if $(PORT_BASE),--port-base $(PORT_BASE)) $(if $(REPLICAS),--replicas $(REPLICAS))
@@ -22,6 +22,9 @@ dev-reset: doctor ## wipes what `make dev` keeps
 
 test: doctor ## every test, ring by ring
 	scripts/test.sh
+
+browser: doctor ## the telemetry page in chromium: finds an order, kills a service, sees it heal
+	scripts/browser.sh
 
 model-long: doctor ## the model check in larger configurations, about a quarter of an hour
 	cargo test --locked -p order-saga --test model larger -- --ignored --nocapture
