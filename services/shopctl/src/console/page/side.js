@@ -3,7 +3,7 @@
 import { h, replace, span, chip, ask, link } from "./dom.js";
 import { own } from "./model.js";
 
-export function side(watch, choose) {
+export function side(isWatching, choose) {
   const panes = {};
   const tabs = {};
   const list = h("div", { class: "tabs", role: "tablist", "aria-label": "About this trace", onkeydown: keys });
@@ -16,7 +16,6 @@ export function side(watch, choose) {
   }
   let begin = 0;
   let lines = [];
-  let watching;
   let shownOrder;
   let timer;
 
@@ -108,7 +107,7 @@ export function side(watch, choose) {
       // An order under way changes.
       if (["RUNNING", "COMPENSATING"].includes(order.saga?.state)) timer = setTimeout(() => load(id), 1000);
     } catch (error) {
-      replace(panes.order, h("h2", {}, `Order ${id}`), h("p", { class: "none" }, watching === false ? "No services are watched, so its timeline cannot be asked for." : error.message));
+      replace(panes.order, h("h2", {}, `Order ${id}`), h("p", { class: "none" }, isWatching() === false ? "No services are watched, so its timeline cannot be asked for." : error.message));
     }
   }
 
@@ -135,7 +134,6 @@ export function side(watch, choose) {
     return ["CANCELLED", "REJECTED", "REFUNDED"].includes(saga.status) ? "given" : "open";
   }
 
-  watch((last) => { watching = last.watching; });
   show("order");
   return pane;
 }

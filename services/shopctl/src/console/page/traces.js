@@ -28,6 +28,8 @@ export function traces(main, watch) {
   let open;
   let timer;
   let ended = false;
+  let watching;
+  const unwatch = watch((last) => { watching = last.watching; });
 
   function find(event) {
     event.preventDefault();
@@ -114,7 +116,7 @@ export function traces(main, watch) {
     open?.close();
     open = { id, close() { clearTimeout(open.timer); } };
     const mine = open;
-    const spans = waterfall(detail, watch);
+    const spans = waterfall(detail, () => watching);
     const load = async () => {
       try {
         const [answer, lines] = await Promise.all([ask(`/api/traces/${id}`), ask(`/console/traces/${id}/logs`)]);
@@ -159,7 +161,7 @@ export function traces(main, watch) {
       shown = "";
       refresh();
     },
-    end() { ended = true; clearTimeout(timer); open?.close(); document.removeEventListener("keydown", keys); },
+    end() { ended = true; unwatch(); clearTimeout(timer); open?.close(); document.removeEventListener("keydown", keys); },
   };
 }
 

@@ -11,12 +11,12 @@ const ROWS_MAX = 1500;
 // `shopapi.orders.v1.OrdersService/CreateOrder` begins with what everybody knows.
 const short = (name) => name.replace(/^shopapi\.[a-z]+\.v[0-9]+\./, "");
 
-export function waterfall(host, watch) {
+export function waterfall(host, isWatching) {
   const head = h("header", { class: "head" });
   const axis = h("div", { class: "axis", "aria-hidden": "true" });
   const bands = h("div", { class: "bands" });
   const tree = h("div", { class: "rows", role: "tree", "aria-label": "Spans", onkeydown: keys });
-  const about = side(watch, (id) => choose(id, true));
+  const about = side(isWatching, (id) => choose(id, true));
   replace(host, head, h("div", { class: "split" },
     h("div", { class: "chart" }, h("div", { class: "axisrow" }, h("span", {}, "span"), axis), h("div", { class: "canvas" }, bands, tree)),
     about.el));
