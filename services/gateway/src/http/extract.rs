@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::body::{self, Body};
+use axum::body::{self, Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -86,14 +86,15 @@ impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
 }
 
 async fn whole_body(body: Body, bytes_max: usize) -> Result<body::Bytes, Problem> {
+    // What says beforehand that it is too large is not waited for.
+    if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+        return Err(too_large(bytes_max));
+    }
     body::to_bytes(body, bytes_max).await.map_err(|error| {
-        let too_large =
+        let is_too_large =
             std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
-        if too_large {
-            Problem::new(
-                Kind::BodyTooLarge,
-                format!("The body may have at most {} KiB.", bytes_max / 1024),
-            )
+        if is_too_large {
+            too_large(bytes_max)
         } else {
             Problem::new(
                 Kind::MalformedJson,
@@ -101,6 +102,13 @@ async fn whole_body(body: Body, bytes_max: usize) -> Result<body::Bytes, Problem
             )
         }
     })
+}
+
+fn too_large(bytes_max: usize) -> Problem {
+    Problem::new(
+        Kind::BodyTooLarge,
+        format!("The body may have at most {} KiB.", bytes_max / 1024),
+    )
 }
 
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -6,10 +6,17 @@ use std::time::Duration;
 use actor_kit::StopSignal;
 use axum::Router;
 use axum::routing::get;
+use shopapi_tls::ServerCertificate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use crate::config::Limits;
 use crate::http::serve;
@@ -21,10 +28,24 @@ struct Server {
 }
 
 async fn server(router: Router, limits: Limits) -> Server {
+    server_with(None, router, limits).await
+}
+
+async fn server_with(
+    certificate: Option<ServerCertificate>,
+    router: Router,
+    limits: Limits,
+) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let stop = StopSignal::new();
-    let served = serve(Arc::new(listener), None, router, limits, stop.clone());
+    let served = serve(
+        Arc::new(listener),
+        certificate,
+        router,
+        limits,
+        stop.clone(),
+    );
     let ended = tokio::spawn(async move { served.await.unwrap() });
     Server { addr, stop, ended }
 }
@@ -143,4 +164,60 @@ async fn a_stop_lets_the_call_in_flight_end_and_closes_idle_connections() {
     assert!(answer.ends_with("done"), "{answer}");
     server.ended.await.unwrap();
     assert!(TcpStream::connect(server.addr).await.is_err());
+}
+
+/// Asks over TLS: the answer, and the certificate that was shown.
+async fn ask_over_tls(
+    server: &Server,
+    pki: &devstack::Pki,
+    version: &'static SupportedProtocolVersion,
+) -> (String, Vec<u8>) {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(pki.ca_file()).unwrap())
+        .unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    (String::from_utf8_lossy(&answer).into_owned(), shown)
+}
+
+#[tokio::test]
+async fn with_a_certificate_tls_is_spoken_and_a_renewed_one_is_shown_without_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let pki = devstack::Pki::load_or_create(dir.path()).unwrap();
+    let own = pki.dir_of("gateway");
+    let certificate = ServerCertificate::load(own.join("tls.crt"), own.join("tls.key")).unwrap();
+    let server = server_with(Some(certificate), hello(), Limits::default()).await;
+
+    let (answer, first) = ask_over_tls(&server, &pki, &TLS13).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let (answer, _) = ask_over_tls(&server, &pki, &TLS12).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let mut plain = TcpStream::connect(server.addr).await.unwrap();
+    plain
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let refused = rest_of(&mut plain).await;
+    assert!(!refused.contains("200 OK"), "{refused}");
+
+    pki.renew_leaf("gateway").unwrap();
+    let renewed = tokio::time::timeout(Duration::from_secs(20), async {
+        while ask_over_tls(&server, &pki, &TLS13).await.1 == first {}
+    });
+    renewed.await.expect("the old certificate is still shown");
 }
