@@ -50,7 +50,10 @@ spec:
         {{- toYaml .root.Values.shopctl.resources | nindent 8 }}
       volumeMounts:
         - {name: plan, mountPath: /etc/shopapi/pki, readOnly: true}
+        - {name: tmp, mountPath: /tmp}
   volumes:
+    # Keys on their way: in memory, gone with the pod.
+    - {name: tmp, emptyDir: {medium: Memory, sizeLimit: 16Mi}}
     - name: plan
       configMap:
         name: {{ $fullname }}-pki
