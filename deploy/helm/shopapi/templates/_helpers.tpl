@@ -220,9 +220,18 @@ CronJob was.
     items:
       - {key: jwt.key, path: jwt.key}
 - name: service-keys-public
-  secret:
-    secretName: {{ include "shopapi.publicKeysSecret" .root }}
+  projected:
     defaultMode: 0440
+    sources:
+      # The five that must be there: the pod waits for them. Then all there are: <service>.next.pem, during a rotation.
+      - secret:
+          name: {{ include "shopapi.publicKeysSecret" .root }}
+          items:
+            {{- range splitList " " (include "shopapi.signers" .root) }}
+            - {key: {{ . }}.pem, path: {{ . }}.pem}
+            {{- end }}
+      - secret:
+          name: {{ include "shopapi.publicKeysSecret" .root }}
 {{- end -}}
 
 {{- define "shopapi.identityMounts" -}}
