@@ -159,6 +159,7 @@ async fn look_up_open_attempts(args: &AuditArgs, ui: &Ui) {
     }
     let services = Services {
         payments: args.payments.clone(),
+        tls_dir: args.tls_dir.clone(),
         home: args.home.clone(),
         ..Services::default()
     };
