@@ -359,7 +359,7 @@ async fn looking_shows_every_actor_with_its_children_and_what_it_is_at() {
         dynamic_children: 0,
         ..full
     };
-    assert_eq!(tree.inspect(), [alone.clone()]);
+    assert_eq!(tree.inspect(), std::slice::from_ref(&alone));
 
     mailbox.ask(DEADLINE, Some).await.unwrap();
     mailbox.try_send(None).unwrap();

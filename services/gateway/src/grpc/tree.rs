@@ -6,10 +6,10 @@ use shopapi_proto::admin::v1::actor::State;
 
 /// Every actor of this process.
 pub(crate) fn actors(window: &TreeWindow) -> Vec<Actor> {
-    window.inspect().into_iter().map(actor).collect()
+    window.inspect().iter().map(actor).collect()
 }
 
-fn actor(child: ChildView) -> Actor {
+fn actor(child: &ChildView) -> Actor {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let state = match child.state {
         ChildState::Running => State::Running,

@@ -30,8 +30,12 @@ static REQUESTS: LazyLock<Requests> = LazyLock::new(|| {
 struct Requests {
     count: Counter<u64>,
     duration: Histogram<f64>,
-    known: RwLock<HashMap<(&'static str, u16), HashMap<Box<str>, Arc<Attributes>>>>,
+    /// By method and status.
+    known: RwLock<HashMap<(&'static str, u16), Routes>>,
 }
+
+/// The attributes of each route.
+type Routes = HashMap<Box<str>, Arc<Attributes>>;
 
 struct Attributes {
     count: [KeyValue; 3],

@@ -182,7 +182,7 @@ async fn live_events(State(looking): State<Looking>) -> Response {
         )
             .into_response();
     };
-    let live = looking.live.clone();
+    let live = looking.live;
     let events = stream::unfold((live, place, true), |(mut live, place, first)| async move {
         if !first {
             live.changed().await.ok()?;

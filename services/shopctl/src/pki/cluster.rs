@@ -39,6 +39,10 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Connects with what Kubernetes gave this pod.
     pub(super) async fn of_this_pod() -> Result<Self> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "Kubernetes tells a pod by these variables where its API server is"
+        )]
         let variable = |name: &str| {
             std::env::var(name)
                 .with_context(|| format!("{name} is not set: this runs in a pod of the cluster"))

@@ -65,7 +65,7 @@ pub async fn run(args: &PkiArgs, ui: &Ui) -> Result<ExitCode> {
             .map_or("", |secret| secret.version.as_str());
         cluster.write_secret(name, version, texts).await?;
         let keys: Vec<&str> = texts.keys().map(String::as_str).collect();
-        ui.line(&format!("{name}: {}", keys.join(", ")));
+        ui.line(format!("{name}: {}", keys.join(", ")));
     }
     if changes.is_empty() {
         ui.line("every Secret is complete");

@@ -12,8 +12,11 @@ const EXPORTS: Duration = Duration::from_secs(7);
 /// Looks until the counters stand still; somebody who orders all the time keeps them from it.
 const LOOKS_MAX: usize = 8;
 
+/// Names and values.
+type Labels = &'static [(&'static str, &'static str)];
+
 /// What one paid and one declined order add: metric, labels, times.
-const EXPECTED: [(&str, &[(&str, &str)], u64); 6] = [
+const EXPECTED: [(&str, Labels, u64); 6] = [
     (
         "shopapi_http_requests_total",
         &[
@@ -141,7 +144,7 @@ fn number(text: &str) -> Option<u64> {
         clippy::cast_sign_loss,
         reason = "counts of orders are small whole numbers"
     )]
-    (value >= 0.0 && value < 1e15).then_some(value as u64)
+    (0.0..1e15).contains(&value).then_some(value as u64)
 }
 
 #[cfg(test)]

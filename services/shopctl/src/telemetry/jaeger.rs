@@ -20,7 +20,7 @@ const LIMIT_MAX: usize = 1_500;
 
 /// The answer around data.
 #[must_use]
-pub fn answer(data: Vec<Json>) -> Json {
+pub fn answer(data: &[Json]) -> Json {
     let total = data.len();
     json!({ "data": data, "total": total, "limit": 0, "offset": 0, "errors": null })
 }

@@ -56,9 +56,8 @@ fn refused(code: StatusCode, text: &str) -> Response {
 
 async fn services(State(kept): State<Kept>) -> Json<Value> {
     let services = kept.traces().services();
-    Json(jaeger::answer(
-        services.into_iter().map(Value::from).collect(),
-    ))
+    let names: Vec<Value> = services.into_iter().map(Value::from).collect();
+    Json(jaeger::answer(&names))
 }
 
 async fn operations(State(kept): State<Kept>, Path(service): Path<String>) -> Json<Value> {
@@ -69,7 +68,8 @@ async fn operations(State(kept): State<Kept>, Path(service): Path<String>) -> Js
         .map(|(name, _)| name)
         .collect();
     names.dedup();
-    Json(jaeger::answer(names.into_iter().map(Value::from).collect()))
+    let names: Vec<Value> = names.into_iter().map(Value::from).collect();
+    Json(jaeger::answer(&names))
 }
 
 #[derive(Deserialize)]
@@ -85,10 +85,11 @@ async fn operations_with_kinds(
         return refused(StatusCode::BAD_REQUEST, "say service=NAME");
     };
     let operations = kept.traces().operations(&asked.service);
-    let data = operations
+    let data: Vec<Value> = operations
         .into_iter()
-        .map(|(name, kind)| json!({ "name": name, "spanKind": kind }));
-    Json(jaeger::answer(data.collect())).into_response()
+        .map(|(name, kind)| json!({ "name": name, "spanKind": kind }))
+        .collect();
+    Json(jaeger::answer(&data)).into_response()
 }
 
 /// Finds traces and shows each one in a form.
@@ -105,8 +106,11 @@ fn found(
         Ok(search) => {
             let store = kept.traces();
             let found = store.find(&search);
-            let data = found.into_iter().map(|(id, trace)| show(id, trace));
-            Json(jaeger::answer(data.collect())).into_response()
+            let data: Vec<Value> = found
+                .into_iter()
+                .map(|(id, trace)| show(id, trace))
+                .collect();
+            Json(jaeger::answer(&data)).into_response()
         }
         Err(text) => refused(StatusCode::BAD_REQUEST, &text),
     }
@@ -132,7 +136,7 @@ async fn one(State(kept): State<Kept>, Path(id): Path<String>) -> Response {
     match known {
         // Lines alone are no trace.
         Some((id, trace)) if !trace.spans.is_empty() => {
-            Json(jaeger::answer(vec![jaeger::trace(id, trace)])).into_response()
+            Json(jaeger::answer(&[jaeger::trace(id, trace)])).into_response()
         }
         _ => refused(StatusCode::NOT_FOUND, "trace not found"),
     }
@@ -141,8 +145,8 @@ async fn one(State(kept): State<Kept>, Path(id): Path<String>) -> Response {
 async fn lines(State(kept): State<Kept>, Path(id): Path<String>) -> Json<Value> {
     let store = kept.traces();
     let known = TraceId::parse(&id).and_then(|id| store.get(id));
-    let lines = known.map(|trace| trace.lines.iter().map(jaeger::line).collect());
-    Json(jaeger::answer(lines.unwrap_or_default()))
+    let lines = known.map(|trace| trace.lines.iter().map(jaeger::line).collect::<Vec<_>>());
+    Json(jaeger::answer(&lines.unwrap_or_default()))
 }
 
 async fn fill(State(kept): State<Kept>) -> Json<Value> {

@@ -16,13 +16,20 @@ static DURATION: LazyLock<Histogram<f64>> = LazyLock::new(|| {
 });
 
 /// Runs `statement` and measures it under its operation's name. One that is dropped before its end is not measured.
-pub async fn timed<T>(operation: &'static str, statement: impl Future<Output = T>) -> T {
-    let began = Instant::now();
-    let ended = statement.await;
-    let attributes = [
-        KeyValue::new("db.operation.name", operation),
-        KeyValue::new("db.system.name", "postgresql"),
-    ];
-    DURATION.record(began.elapsed().as_secs_f64(), &attributes);
-    ended
+pub fn timed<T, F: Future<Output = T>>(
+    operation: &'static str,
+    statement: F,
+) -> impl Future<Output = T> + use<T, F> {
+    // Boxed: kept in place, the statements of every caller would lie in its future twice.
+    let statement = Box::pin(statement);
+    async move {
+        let began = Instant::now();
+        let ended = statement.await;
+        let attributes = [
+            KeyValue::new("db.operation.name", operation),
+            KeyValue::new("db.system.name", "postgresql"),
+        ];
+        DURATION.record(began.elapsed().as_secs_f64(), &attributes);
+        ended
+    }
 }

@@ -28,8 +28,11 @@ const METHODS_MAX: usize = 256;
 struct Calls {
     duration: Histogram<f64>,
     /// Attributes by path and code, made once.
-    known: RwLock<HashMap<i32, HashMap<Box<str>, Arc<[KeyValue; 3]>>>>,
+    known: RwLock<HashMap<i32, Paths>>,
 }
+
+/// The attributes of each path.
+type Paths = HashMap<Box<str>, Arc<[KeyValue; 3]>>;
 
 impl Calls {
     fn new(name: &'static str) -> Self {

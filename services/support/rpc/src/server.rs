@@ -137,6 +137,17 @@ pub async fn serve(
     limits: ServerLimits,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    // Boxed: the server's future is 25 kB, once a process.
+    Box::pin(serve_all(listener, exposed, trust, limits, stop)).await
+}
+
+async fn serve_all(
+    listener: Arc<TcpListener>,
+    exposed: Exposed,
+    trust: Trust,
+    limits: ServerLimits,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
     let Exposed { routes, names } = exposed;
     let (reporter, health) = tonic_health::server::health_reporter();
     for name in &names {

@@ -237,7 +237,10 @@ impl<'c, 'a, 's, C, T: 'c, const N: usize> LettersByStateQuery<'c, 'a, 's, C, T,
 where
     C: GenericClient,
 {
-    pub fn map<R>(self, mapper: fn(LettersByState) -> R) -> LettersByStateQuery<'c, 'a, 's, C, R, N> {
+    pub fn map<R>(
+        self,
+        mapper: fn(LettersByState) -> R,
+    ) -> LettersByStateQuery<'c, 'a, 's, C, R, N> {
         LettersByStateQuery {
             client: self.client,
             params: self.params,
@@ -425,13 +428,14 @@ impl LettersByStateStmt {
             params: [],
             query: self.0,
             cached: self.1.as_ref(),
-            extractor: |row: &tokio_postgres::Row| -> Result<LettersByState, tokio_postgres::Error> {
-                Ok(LettersByState {
-                    open: row.try_get(0)?,
-                    replayed: row.try_get(1)?,
-                    discarded: row.try_get(2)?,
-                })
-            },
+            extractor:
+                |row: &tokio_postgres::Row| -> Result<LettersByState, tokio_postgres::Error> {
+                    Ok(LettersByState {
+                        open: row.try_get(0)?,
+                        replayed: row.try_get(1)?,
+                        discarded: row.try_get(2)?,
+                    })
+                },
             mapper: |it| LettersByState::from(it),
         }
     }
