@@ -10,6 +10,11 @@ pub const ORDERS_ALL: &str = "orders.*";
 /// Every subject of [`STREAM_PAYMENTS`].
 pub const PAYMENTS_ALL: &str = "payments.*";
 
+/// Events of [`STREAM_ORDERS`] that payments, their reader, publishes to itself once more: its dead letters.
+pub const ORDERS_REPLAYED: &str = "replay.payments.orders.*";
+/// Events of [`STREAM_PAYMENTS`] that orders, their reader, publishes to itself once more: its dead letters.
+pub const PAYMENTS_REPLAYED: &str = "replay.orders.payments.*";
+
 /// [`crate::events::v1::OrderCreated`]
 pub const ORDERS_CREATED: &str = "orders.created";
 /// [`crate::events::v1::OrderPaid`]

@@ -12,12 +12,13 @@ use crate::delivery::{Broker as _, Delivery, Ending};
 use crate::disposition::{self, Arrival};
 use crate::envelope::RawEvent;
 use crate::session::Session;
+use crate::spec::original_subject;
 use crate::{DeadLetterReason, DeadLetterStore, EventHandler, Incoming, Outcome};
 
 impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
     /// What arrived, as far as it belongs to the batch that is handed over now.
     pub(crate) fn on_message(&mut self, ctx: &Ctx<Self>, message: Message) -> Option<Incoming> {
-        let raw = raw_event(&message)?;
+        let raw = raw_event(&message, &self.spec.durable)?;
         let opened = raw.open(&self.spec);
         let event_id = raw.event_id();
         let deaths = event_id.map_or(0, |id| self.suspects.deaths(id));
@@ -138,7 +139,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
     }
 }
 
-fn raw_event(message: &Message) -> Option<RawEvent> {
+fn raw_event(message: &Message, reader: &str) -> Option<RawEvent> {
     let info = match message.info() {
         Ok(info) => info,
         Err(error) => {
@@ -148,7 +149,7 @@ fn raw_event(message: &Message) -> Option<RawEvent> {
         }
     };
     Some(RawEvent {
-        subject: message.subject.to_string(),
+        subject: original_subject(reader, &message.subject).to_owned(),
         headers: message.headers.clone().unwrap_or_default(),
         payload: message.payload.clone(),
         delivered: u64::try_from(info.delivered).unwrap_or(1),

@@ -55,4 +55,4 @@ pub use ports::{
 };
 pub use publish::{PublishFailure, Published};
 pub use publisher::{JetStreamPublisher, PUBLISH_WINDOW, PublisherMsg};
-pub use spec::{ConsumerSpec, StreamSpec};
+pub use spec::{ConsumerSpec, StreamSpec, replay_subject};

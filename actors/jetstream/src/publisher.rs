@@ -86,6 +86,8 @@ struct Waiting {
 pub struct JetStreamPublisher {
     connection: Connection,
     stream: StreamSpec,
+    /// Whether the stream is made to exist; else its owner does that.
+    is_owner: bool,
     ack_deadline: Duration,
     readiness: Readiness,
     ensure_failures: u32,
@@ -105,6 +107,7 @@ impl JetStreamPublisher {
         Self {
             connection,
             stream,
+            is_owner: true,
             ack_deadline: REQUEST_DEADLINE,
             readiness: Readiness::Waiting,
             ensure_failures: 0,
@@ -113,6 +116,16 @@ impl JetStreamPublisher {
             waiting: VecDeque::new(),
             silent: 0,
             me: None,
+        }
+    }
+
+    /// A publisher to a stream of another service, under the subjects that are ours there. It neither creates nor inspects the stream: while it is
+    /// missing, publishes are answered as unavailable.
+    #[must_use]
+    pub fn as_guest(connection: Connection, stream: StreamSpec) -> Self {
+        Self {
+            is_owner: false,
+            ..Self::new(connection, stream)
         }
     }
 
@@ -247,6 +260,10 @@ impl JetStreamPublisher {
     }
 
     fn ensure(&mut self, ctx: &Ctx<Self>, generation: Generation) {
+        if !self.is_owner {
+            self.readiness = Readiness::Ready(generation);
+            return;
+        }
         self.readiness = Readiness::Ensuring(generation);
         self.ensure_timer.cancel();
         let (connection, stream) = (self.connection.clone(), self.stream.clone());
@@ -295,7 +312,12 @@ impl JetStreamPublisher {
 
     /// A publish found no stream. One finding is enough; those of the same window follow it.
     fn ensure_again_now(&mut self, ctx: &Ctx<Self>) {
-        if let Readiness::Ready(generation) = self.readiness {
+        if !self.is_owner {
+            warn!(
+                stream = self.stream.name,
+                "the stream is not there; its owner creates it"
+            );
+        } else if let Readiness::Ready(generation) = self.readiness {
             warn!(
                 stream = self.stream.name,
                 "the stream is gone; creating it again"

@@ -46,6 +46,21 @@ impl StreamSpec {
     }
 }
 
+/// The subject under which a stream's reader publishes an event to itself once more: `replay.<reader>.<subject>`. Only that reader may publish
+/// there, and only its consumer takes it for the event: nobody has to be allowed to speak as another service in order to repeat its events.
+#[must_use]
+pub fn replay_subject(reader: &str, subject: &str) -> String {
+    format!("replay.{reader}.{subject}")
+}
+
+/// What [`replay_subject`] was made of, for its reader; every other subject as it is.
+pub(crate) fn original_subject<'s>(reader: &str, subject: &'s str) -> &'s str {
+    let replayed = subject.strip_prefix("replay.");
+    replayed
+        .and_then(|rest| rest.strip_prefix(reader)?.strip_prefix('.'))
+        .unwrap_or(subject)
+}
+
 /// NATS' wildcards: `*` stands for one token, `>` at the end for one or more.
 fn matches(pattern: &str, subject: &str) -> bool {
     let mut tokens = subject.split('.');
@@ -139,6 +154,21 @@ mod tests {
             "",
         ] {
             assert!(!stream.takes(subject), "{subject}");
+        }
+    }
+
+    #[test]
+    fn only_its_reader_takes_a_replay_for_the_event() {
+        let replayed = replay_subject("payments", "orders.created");
+        assert_eq!(replayed, "replay.payments.orders.created");
+        assert_eq!(original_subject("payments", &replayed), "orders.created");
+        for (reader, subject) in [
+            ("orders", "replay.payments.orders.created"),
+            ("pay", "replay.payments.orders.created"),
+            ("payments", "orders.created"),
+            ("payments", "replay.payments"),
+        ] {
+            assert_eq!(original_subject(reader, subject), subject);
         }
     }
 

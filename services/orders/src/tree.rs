@@ -7,7 +7,7 @@
 //! ├── maintenance         pruning, retention, own connection
 //! ├── inventory-client    owns the gRPC channel to inventory
 //! ├── payments-client     owns the gRPC channel to payments: request, get, void, refund
-//! ├── letter-publisher    publishes dead letters again, to the stream PAYMENTS
+//! ├── letter-publisher    publishes dead letters again, to itself through the stream PAYMENTS
 //! ├── saga-registry
 //! │   └── saga/<order_id> coordinator, Temporary: exists only while a step runs or a local caller waits
 //! ├── saga-sweeper        claims due sagas
@@ -51,7 +51,7 @@ use crate::store::OrderStore;
 use mailboxes::Mailboxes;
 
 /// The durable consumer that all replicas of orders share.
-const CONSUMER: &str = "orders";
+pub(crate) const CONSUMER: &str = "orders";
 
 /// How long a stopping consumer waits for the events in hand. With a healthy database milliseconds do; without one they are delivered
 /// again anyway, and the rest of the stop needs its time.
@@ -113,11 +113,11 @@ fn letters(boxes: &Mailboxes, parts: &Parts) -> ChildSpec {
     let bus = parts.bus.clone();
     ChildSpec::new(
         "letter-publisher",
-        "publishes dead letters again, to the stream PAYMENTS",
+        "publishes dead letters again, to itself through the stream PAYMENTS",
         &boxes.letters,
         move || {
-            let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, [subjects::PAYMENTS_ALL]);
-            JetStreamPublisher::new(bus.clone(), stream)
+            let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, [subjects::PAYMENTS_REPLAYED]);
+            JetStreamPublisher::as_guest(bus.clone(), stream)
         },
     )
 }
@@ -178,7 +178,8 @@ fn writers(
         "owns the publish window on the stream ORDERS",
         &boxes.publisher,
         move || {
-            let stream = StreamSpec::new(subjects::STREAM_ORDERS, [subjects::ORDERS_ALL]);
+            let subjects = [subjects::ORDERS_ALL, subjects::ORDERS_REPLAYED];
+            let stream = StreamSpec::new(subjects::STREAM_ORDERS, subjects);
             JetStreamPublisher::new(bus.clone(), stream)
         },
     ))

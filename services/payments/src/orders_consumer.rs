@@ -15,9 +15,13 @@ use tracing::{Instrument as _, info_span};
 use crate::database::Database;
 use crate::{events, telemetry};
 
-/// The durable consumer that all replicas share.
+/// The durable consumer that all replicas of payments share.
+pub(crate) const CONSUMER: &str = "payments";
+
+/// It takes new orders, and the events that it gave up and an operator replays.
 pub(crate) fn consumer() -> ConsumerSpec {
-    ConsumerSpec::new(subjects::STREAM_ORDERS, "payments").subjects([subjects::ORDERS_CREATED])
+    ConsumerSpec::new(subjects::STREAM_ORDERS, CONSUMER)
+        .subjects([subjects::ORDERS_CREATED, subjects::ORDERS_REPLAYED])
 }
 
 /// Handles one event, to its commit.

@@ -4,7 +4,7 @@
 //! payments (one_for_one, 5 crashes / 60 s, then the process exits non-zero)
 //! ├── payment-ledger    group-commit writer: requests, voids, attempts, outcomes, refunds; own connection
 //! ├── publisher         publishes to the stream PAYMENTS, which it creates when missing
-//! ├── letter-publisher  publishes dead letters again, to the stream ORDERS
+//! ├── letter-publisher  publishes dead letters again, to itself through the stream ORDERS
 //! ├── outbox-drainer    hands committed events to the publisher, own connection for its net
 //! ├── provider-ledger   the simulated provider's own group-commit writer, in its own database
 //! ├── payment-processor charges, looks up and refunds what is due, own connection for its net
@@ -147,7 +147,8 @@ fn publisher_child(outside: &Outside, mailboxes: &Mailboxes) -> ChildSpec {
         "publishes to the stream PAYMENTS, which it creates when missing",
         &mailboxes.publisher,
         move || {
-            let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, [subjects::PAYMENTS_ALL]);
+            let subjects = [subjects::PAYMENTS_ALL, subjects::PAYMENTS_REPLAYED];
+            let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, subjects);
             JetStreamPublisher::new(bus.clone(), stream)
         },
     )
@@ -157,11 +158,11 @@ fn letters_child(outside: &Outside, mailboxes: &Mailboxes) -> ChildSpec {
     let bus = outside.bus.clone();
     ChildSpec::new(
         "letter-publisher",
-        "publishes dead letters again, to the stream ORDERS",
+        "publishes dead letters again, to itself through the stream ORDERS",
         &mailboxes.letters,
         move || {
-            let stream = StreamSpec::new(subjects::STREAM_ORDERS, [subjects::ORDERS_ALL]);
-            JetStreamPublisher::new(bus.clone(), stream)
+            let stream = StreamSpec::new(subjects::STREAM_ORDERS, [subjects::ORDERS_REPLAYED]);
+            JetStreamPublisher::as_guest(bus.clone(), stream)
         },
     )
 }

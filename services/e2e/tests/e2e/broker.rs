@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream;
 use shopapi_proto::subjects;
 
+use crate::bus::Caller;
 use crate::load::{Customers, all_end, lasting, no_twins, some_declined};
 use crate::world::World;
 
@@ -136,7 +137,9 @@ async fn streams_and_consumers_that_are_deleted_under_way_are_made_again() {
     let world = World::start().await;
     let customers = Customers::come(&world.api, "deleted", 2, "PLENTY", some_declined);
     customers.accept(20).await;
-    let jetstream = jetstream_of(&world).await;
+    world.stack.nats.admit_administrator().unwrap();
+    let administrator = Caller::as_administrator(&world.stack.nats.url(), world.stack.pki()).await;
+    let jetstream = administrator.jetstream;
     for consumer_only in [true, false] {
         for (stream, consumer) in [
             (subjects::STREAM_ORDERS, "payments"),

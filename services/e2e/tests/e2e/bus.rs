@@ -31,6 +31,20 @@ impl Caller {
             .unwrap()
     }
 
+    /// Connects as the server's own identity, once the server admits it.
+    pub(crate) async fn as_administrator(url: &str, pki: &Pki) -> Self {
+        let config = pki.identity("nats").unwrap().client_config(&[]);
+        let began = Instant::now();
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            tick.tick().await;
+            match Self::connect(url, &config, "nats").await {
+                Ok(administrator) => return administrator,
+                Err(error) => assert!(began.elapsed() < REFUSAL_MAX, "not admitted: {error}"),
+            }
+        }
+    }
+
     async fn connect(
         url: &str,
         config: &Arc<ClientConfig>,
@@ -108,12 +122,20 @@ async fn services(stack: &TestStack) -> (Caller, Caller) {
     let orders = Caller::as_service(&url, stack.pki(), "orders").await;
     let payments = Caller::as_service(&url, stack.pki(), "payments").await;
     for (owner, name, subjects) in [
-        (&orders, subjects::STREAM_ORDERS, subjects::ORDERS_ALL),
-        (&payments, subjects::STREAM_PAYMENTS, subjects::PAYMENTS_ALL),
+        (
+            &orders,
+            subjects::STREAM_ORDERS,
+            [subjects::ORDERS_ALL, subjects::ORDERS_REPLAYED],
+        ),
+        (
+            &payments,
+            subjects::STREAM_PAYMENTS,
+            [subjects::PAYMENTS_ALL, subjects::PAYMENTS_REPLAYED],
+        ),
     ] {
         let config = stream::Config {
             name: name.to_owned(),
-            subjects: vec![subjects.to_owned()],
+            subjects: subjects.map(str::to_owned).to_vec(),
             ..stream::Config::default()
         };
         owner.jetstream.create_stream(config).await.unwrap();
@@ -166,11 +188,36 @@ async fn a_service_publishes_its_own_events_and_nobody_elses() {
         assert_eq!(stored(&stack, name).await, 1);
     }
 
+    // A reader repeats events to itself, and nobody else does: also not who first published them.
+    for (reader, other, subject, name) in [
+        (
+            &orders,
+            &payments,
+            "replay.orders.payments.succeeded",
+            subjects::STREAM_PAYMENTS,
+        ),
+        (
+            &payments,
+            &orders,
+            "replay.payments.orders.created",
+            subjects::STREAM_ORDERS,
+        ),
+    ] {
+        let forged = other.publish(subject, envelope(4, "1"), b"forged".to_vec());
+        forged.await.expect_err("a forged replay was acknowledged");
+        other.complained(&["permissions violation", subject]).await;
+        assert_eq!(stored(&stack, name).await, 1, "{subject} was stored");
+
+        let own = reader.publish(subject, envelope(4, "1"), b"own".to_vec());
+        own.await.unwrap();
+        assert_eq!(stored(&stack, name).await, 2);
+    }
+
     // The operators' identity looks and says nothing.
     let shopctl = Caller::as_service(&stack.nats.url(), stack.pki(), "shopctl").await;
     let forged = shopctl.publish(subjects::ORDERS_PAID, envelope(3, "1"), b"forged".to_vec());
     forged.await.expect_err("a forged event was acknowledged");
-    assert_eq!(stored(&stack, subjects::STREAM_ORDERS).await, 1);
+    assert_eq!(stored(&stack, subjects::STREAM_ORDERS).await, 2);
 }
 
 #[tokio::test]

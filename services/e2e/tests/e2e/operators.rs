@@ -217,8 +217,8 @@ async fn another_version_changes_nothing(world: &World, id: i64) {
     );
 }
 
-async fn jetstream_of(world: &World) -> jetstream::Context {
-    world.bus("orders").await.jetstream
+async fn jetstream_of(world: &World, who: &str) -> jetstream::Context {
+    world.bus(who).await.jetstream
 }
 
 /// The ids of payments' open letters.
@@ -239,7 +239,7 @@ const OPEN: &str =
 #[tokio::test]
 async fn an_event_that_nobody_can_handle_is_discarded() {
     let world = World::start().await;
-    let jetstream = jetstream_of(&world).await;
+    let jetstream = jetstream_of(&world, "orders").await;
     let mut envelope = async_nats::HeaderMap::new();
     envelope.insert(headers::EVENT_ID, "0190d2f0-0000-7000-8000-000000000001");
     envelope.insert(headers::SCHEMA_VERSION, "1");
@@ -310,13 +310,13 @@ async fn an_event_is_replayed_when_what_kept_it_from_being_handled_is_repaired()
     world.reaches(waiting.order_id().unwrap(), &["PAID"]).await;
 
     assert_eq!(world.count("payments", OPEN).await, 0);
-    let mut stream = jetstream_of(&world)
+    let mut stream = jetstream_of(&world, "shopctl")
         .await
         .get_stream("ORDERS")
         .await
         .unwrap();
     let copy = stream
-        .get_last_raw_message_by_subject(subjects::ORDERS_CREATED)
+        .get_last_raw_message_by_subject("replay.payments.orders.created")
         .await
         .unwrap();
     let header = |name: &str| copy.headers.get(name).unwrap().as_str().to_owned();
@@ -333,7 +333,7 @@ async fn an_event_is_replayed_when_what_kept_it_from_being_handled_is_repaired()
 
 /// Messages in both streams, once their consumers have handled all of them.
 async fn handled(world: &World) -> u64 {
-    let jetstream = jetstream_of(world).await;
+    let jetstream = jetstream_of(world, "shopctl").await;
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     let mut messages = 0;
     for (stream, consumer) in [("ORDERS", "payments"), ("PAYMENTS", "orders")] {

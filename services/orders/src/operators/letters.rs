@@ -1,12 +1,13 @@
 //! Dead letters: looked at, published again, or discarded.
 
-use jetstream::OutboundEvent;
+use jetstream::{OutboundEvent, replay_subject};
 use order_saga::saga::Act;
 use orders_sql::queries::admin as sql;
 use tracing::warn;
 use uuid::Uuid;
 
 use super::{AdminError, OperatorDesk, publish};
+use crate::tree::CONSUMER;
 
 const NO_LETTER: AdminError = AdminError::NotFound("dead letter");
 
@@ -50,7 +51,7 @@ impl OperatorDesk {
     }
 
     /// Publishes the event again, under a new message id: one that the broker remembers would be acknowledged and not stored. The event
-    /// id stays, so that its receiver recognises what it knows.
+    /// id stays, so that its receiver recognises what it knows. It goes to this service alone, which speaks for nobody else.
     pub(crate) async fn replay_letter(
         &self,
         letter_id: Uuid,
@@ -144,7 +145,7 @@ fn again(letter: &sql::LetterRow, body: sql::LetterBody) -> Result<OutboundEvent
         aggregate_seq: letter
             .aggregate_seq
             .ok_or_else(|| missing("a readable aggregate_seq"))?,
-        subject: letter.subject.clone(),
+        subject: replay_subject(CONSUMER, &letter.subject),
         schema_version: letter
             .schema_version
             .ok_or_else(|| missing("a readable schema version"))?,

@@ -659,7 +659,8 @@ impl<'b> Payments<'b> {
     async fn on(bench: &'b Bench) -> Self {
         let options = bench.bus("payments");
         let connection = Connection::open(&options).await.unwrap();
-        let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, [subjects::PAYMENTS_ALL]);
+        let subjects = [subjects::PAYMENTS_ALL, subjects::PAYMENTS_REPLAYED];
+        let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, subjects);
         let publisher = JetStreamPublisher::new(connection, stream);
         let (publisher, alone) = probe::start("publisher", 64, publisher).await.unwrap();
         Self {

@@ -1,11 +1,12 @@
 //! Dead letters: looked at, published again, or discarded.
 
-use jetstream::OutboundEvent;
+use jetstream::{OutboundEvent, replay_subject};
 use payments_sql::queries::admin as sql;
 use tracing::warn;
 use uuid::Uuid;
 
 use super::{Act, AdminError, OperatorDesk, publish};
+use crate::orders_consumer::CONSUMER;
 
 const NO_LETTER: AdminError = AdminError::NotFound("dead letter");
 
@@ -49,7 +50,7 @@ impl OperatorDesk {
     }
 
     /// Publishes the event again, under a new message id: one that the broker remembers would be acknowledged and not stored. The event
-    /// id stays, so that its receiver recognises what it knows.
+    /// id stays, so that its receiver recognises what it knows. It goes to this service alone, which speaks for nobody else.
     pub(crate) async fn replay_letter(
         &self,
         letter_id: Uuid,
@@ -143,7 +144,7 @@ fn again(letter: &sql::LetterRow, body: sql::LetterBody) -> Result<OutboundEvent
         aggregate_seq: letter
             .aggregate_seq
             .ok_or_else(|| missing("a readable aggregate_seq"))?,
-        subject: letter.subject.clone(),
+        subject: replay_subject(CONSUMER, &letter.subject),
         schema_version: letter
             .schema_version
             .ok_or_else(|| missing("a readable schema version"))?,

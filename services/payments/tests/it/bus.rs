@@ -46,7 +46,8 @@ impl Orders {
     async fn start(bench: &Bench) -> Self {
         let options = bench.bus("orders");
         let connection = Connection::open(&options).await.unwrap();
-        let stream = StreamSpec::new(subjects::STREAM_ORDERS, [subjects::ORDERS_ALL]);
+        let subjects = [subjects::ORDERS_ALL, subjects::ORDERS_REPLAYED];
+        let stream = StreamSpec::new(subjects::STREAM_ORDERS, subjects);
         let actor = JetStreamPublisher::new(connection.clone(), stream);
         let (publisher, publishing) = probe::start("publisher", 1_024, actor).await.unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));

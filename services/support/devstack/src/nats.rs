@@ -72,6 +72,21 @@ impl Nats {
         self.signal(Signal::Hup)
     }
 
+    /// Lets the server's own identity do everything until the next start: what no deployment lets anybody do, for tests of accidents.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`], [`Error::Io`].
+    pub fn admit_administrator(&self) -> Result<(), Error> {
+        let administered = self.config().replacen(
+            "users = [",
+            "users = [\n    { user: \"spiffe://shopapi/svc/nats\" }",
+            1,
+        );
+        std::fs::write(self.dir.join("nats.conf"), administered)
+            .map_err(Error::io("writing the configuration of NATS"))?;
+        self.signal(Signal::Hup)
+    }
+
     /// Starts it and waits until JetStream answers. Does nothing when it runs.
     ///
     /// # Errors
