@@ -32,7 +32,7 @@ use crate::links::Links;
 use crate::messages::{Delivery, Outcome};
 use crate::metrics;
 use crate::ports::{Snapshot, StoreUnavailable};
-use crate::saga::{Call, Inputs, Next, SagaEvent, Stepped, resume, step};
+use crate::saga::{Call, Inputs, Next, SagaEvent, SagaState, Stepped, resume, step};
 use messages::Own;
 pub(crate) use messages::{Birth, CoordinatorMsg};
 use todo::Todo;
@@ -202,6 +202,7 @@ impl SagaCoordinator {
                 otel.name = format_args!("saga {}", saga.step.name()),
                 order.id = saga.order.order_id.0,
                 saga.step = saga.step.name(),
+                saga.state = tracing::field::Empty,
                 saga.event = todo.event.name(),
             )
         });
@@ -212,6 +213,10 @@ impl SagaCoordinator {
         };
         match step(saga, &todo.event, &inputs) {
             Stepped::Next(next) => {
+                if next.saga.saga_state() == SagaState::Stuck {
+                    // The collector keeps traces of orders that are set aside, whatever else it samples.
+                    span.record("saga.state", SagaState::Stuck.as_str());
+                }
                 self.write(next, todo, here, ctx);
             }
             Stepped::Ignore(why) if why.refuses() && !todo.reloaded => self.load(Some(todo), ctx),

@@ -19,12 +19,22 @@ static VIOLATIONS: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .build()
 });
 
+/// An illegal event.
+const ILLEGAL_EVENT: (&str, &str) = ("kind", "illegal_event");
+
 /// How many coordinators live.
 pub(crate) fn coordinators(count: usize) {
     COORDINATORS.record(u64::try_from(count).unwrap_or(u64::MAX), &[]);
 }
 
+/// It is there from the start: a rise from nothing at all is no rise to Prometheus.
+pub(crate) fn born() {
+    let (key, value) = ILLEGAL_EVENT;
+    VIOLATIONS.add(0, &[KeyValue::new(key, value)]);
+}
+
 /// A freshly loaded saga was told what contradicts it.
 pub(crate) fn illegal_event() {
-    VIOLATIONS.add(1, &[KeyValue::new("kind", "illegal_event")]);
+    let (key, value) = ILLEGAL_EVENT;
+    VIOLATIONS.add(1, &[KeyValue::new(key, value)]);
 }

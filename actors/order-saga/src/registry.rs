@@ -59,6 +59,7 @@ impl SagaRegistry {
     /// A registry with no order active.
     #[must_use]
     pub fn new(links: Links) -> Self {
+        metrics::born();
         Self {
             links,
             active: HashMap::new(),

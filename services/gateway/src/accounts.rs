@@ -11,7 +11,7 @@ use shopapi_auth::{
     Account, AccountStore, CustomerId, Email, NewAccount, NewFamily, PasswordHash, Registered,
     Rotation, StoreDown, TokenHash,
 };
-use shopapi_postgres::{Client, Failure, FailureClass, ReadPool};
+use shopapi_postgres::{Client, Failure, FailureClass, ReadPool, timed};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -32,6 +32,19 @@ enum Statement<'a> {
         fresh: TokenHash,
     },
     Logout(TokenHash),
+}
+
+impl Statement<'_> {
+    /// As metrics call it.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Find(_) => "find_account",
+            Self::Register(..) => "register",
+            Self::Open(..) => "open_session",
+            Self::Rotate { .. } => "rotate",
+            Self::Logout(_) => "logout",
+        }
+    }
 }
 
 /// What a statement brings back; each reads the part it asked for.
@@ -76,7 +89,7 @@ impl PgAccounts {
 
     async fn run_once(&self, statement: &Statement<'_>) -> Result<Found, Failure> {
         let client = self.pool.get().await?;
-        execute(&client, statement)
+        timed(statement.name(), execute(&client, statement))
             .await
             .map_err(|error| self.pool.judge(client, &error))
     }

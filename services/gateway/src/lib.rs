@@ -100,6 +100,10 @@ async fn serve(
     let database = config.database.named("gateway-accounts");
     let pool = ReadPool::new(&database, limits.account_connections_max)?;
     check_database(&readiness, pool.clone());
+    let watching = CancellationToken::new();
+    let watch = shopapi_postgres::watch_connected(pool.clone());
+    tokio::spawn(watching.clone().run_until_cancelled_owned(watch));
+    let _watching = watching.drop_guard();
     let store = accounts::PgAccounts::new(pool, limits.account_deadline);
     let api = Arc::new(http::Api {
         orders: mailboxes.orders.clone(),

@@ -12,7 +12,7 @@ use shopapi_health::Readiness;
 use shopapi_postgres::migrate::{self, Schema, SchemaState};
 use shopapi_postgres::{Disconnected, ReadPool};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
 use crate::catalogue::Catalogue;
@@ -73,6 +73,7 @@ pub struct Service {
     tree: RunningTree,
     /// What the readiness check looks through; gone with the service.
     _view: Arc<TreeView>,
+    _watching: DropGuard,
     readiness: Readiness,
     grpc: Port,
     health: Port,
@@ -102,6 +103,9 @@ impl Service {
         let readiness = Readiness::new();
         let started = readiness.gate("started");
         check_database(&readiness, pool.clone());
+        let watching = CancellationToken::new();
+        let watch = shopapi_postgres::watch_connected(pool.clone());
+        tokio::spawn(watching.clone().run_until_cancelled_owned(watch));
         let parts = Parts {
             readiness: readiness.clone(),
             catalogue: Catalogue::new(pool, config.limits.read_deadline),
@@ -122,6 +126,7 @@ impl Service {
         let service = Self {
             tree,
             _view: view,
+            _watching: watching.drop_guard(),
             readiness,
             grpc,
             health,

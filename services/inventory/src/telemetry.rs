@@ -19,11 +19,15 @@ impl Counters {
     pub(crate) fn new() -> Self {
         let meter = global::meter("shopapi-inventory");
         let counter = |name, about| meter.u64_counter(name).with_description(about).build();
-        Self {
+        let counters = Self {
             reserve: counter("inventory_reserve", "Reserve commands by what came of them"),
             release: counter("inventory_release", "Release commands by what came of them"),
             commit: counter("inventory_commit", "Commit commands by what came of them"),
-        }
+        };
+        born(&counters.reserve, &["held", "refused"]);
+        born(&counters.release, &["released", "tombstone"]);
+        born(&counters.commit, &["committed"]);
+        counters
     }
 
     /// A command is decided and committed, once.
@@ -46,6 +50,13 @@ impl Counters {
 
     pub(crate) fn commit_failed<A, E>(&self, answer: &Result<A, E>) {
         failed(&self.commit, answer.is_err());
+    }
+}
+
+/// Every result is there from the start: a rise from nothing at all is no rise to Prometheus.
+fn born(counter: &Counter<u64>, results: &[&'static str]) {
+    for result in results.iter().chain(&["duplicate", "error"]) {
+        counter.add(0, &[KeyValue::new("result", *result)]);
     }
 }
 

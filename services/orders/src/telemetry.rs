@@ -41,6 +41,20 @@ static VIOLATIONS: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .build()
 });
 
+/// Every result is there from the start: a rise from nothing at all is no rise to Prometheus.
+fn born() {
+    for result in ["accepted", "rejected", "error"] {
+        CREATED.add(0, &[KeyValue::new("result", result)]);
+    }
+    for reason in [
+        StuckReason::CommitRefused,
+        StuckReason::ReleaseRefused,
+        StuckReason::PaymentMismatch,
+    ] {
+        VIOLATIONS.add(0, &[KeyValue::new("kind", reason.as_str())]);
+    }
+}
+
 /// A step of a saga is committed, by us.
 pub(crate) fn committed(transition: &Transition, at: OffsetDateTime) {
     let step = &transition.saga.step;

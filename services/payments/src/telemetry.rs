@@ -23,6 +23,19 @@ static PAYMENTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .build()
 });
 
+/// Every result is there from the start: a rise from nothing at all is no rise to Prometheus.
+pub(crate) fn born() {
+    for tally in [
+        Tally::Captured,
+        Tally::Declined,
+        Tally::Voided,
+        Tally::Refunded,
+        Tally::Error,
+    ] {
+        PAYMENTS.add(0, &[KeyValue::new("result", tally.as_str())]);
+    }
+}
+
 /// Counts one payment into `payments_total{result}`, after its commit.
 pub(crate) fn count(tally: Tally) {
     PAYMENTS.add(1, &[KeyValue::new("result", tally.as_str())]);

@@ -103,6 +103,7 @@ impl Gauges {
 pub(crate) fn watch(store: OrderStore, bus: Connection) -> DropGuard {
     let stop = CancellationToken::new();
     let look = async move {
+        super::born();
         let gauges = Gauges::new();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);

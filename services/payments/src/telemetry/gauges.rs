@@ -83,6 +83,7 @@ impl Gauges {
 
 /// Looks until it is stopped.
 pub(crate) async fn watch(pool: ReadPool, bus: Connection, stop: CancellationToken) {
+    super::born();
     let gauges = Gauges::new();
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,7 +1,7 @@
 //! `shopctl audit`: do the books of all databases agree?
 //!
 //! ```text
-//! read.rs (one snapshot per database) → books.rs (rows joined per order) → invariants.rs (pure) → judge.rs → show.rs
+//! read.rs (one snapshot per database) → books.rs (rows joined per order) → invariants.rs (pure) → judge.rs → show.rs, report.rs (a metric)
 //!    ▲                                                                                               │
 //!    └────────────────── again, only what was found, until it is confirmed or gone ──────────────────┘
 //! ```
@@ -13,6 +13,7 @@ mod checks;
 pub mod invariants;
 pub mod judge;
 mod read;
+mod report;
 mod show;
 mod target;
 
@@ -143,6 +144,9 @@ pub async fn run(args: &AuditArgs, ui: &Ui) -> Result<ExitCode> {
         ui.line(show::json(&verdict));
     } else {
         show(ui, &verdict);
+    }
+    if let Err(error) = report::push(&verdict).await {
+        ui.failure(&format!("the verdict is not pushed as a metric: {error:#}"));
     }
     let good = verdict.is_clean() && (!args.last || verdict.is_settled());
     Ok(if good {

@@ -11,7 +11,7 @@ use super::judge::{Kind, Violation};
 /// The most lines of one kind; the rest is counted.
 const LINES_MAX: usize = 20;
 
-fn invariants() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn invariants() -> impl Iterator<Item = (&'static str, &'static str)> {
     let stock = STOCK
         .iter()
         .map(|invariant| (invariant.name, invariant.about));

@@ -38,7 +38,7 @@ pub mod sqlstate;
 
 pub use config::{ConfigError, PgConfig};
 pub use connect::{NotDurable, check_durability, connect};
-pub use measure::timed;
+pub use measure::{timed, watch_connected};
 pub use pool::ReadPool;
 pub use session::Session;
 pub use sqlstate::{Disconnected, Failure, FailureClass};
