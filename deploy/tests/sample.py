@@ -82,9 +82,20 @@ def scraped(body):
     return types, found
 
 
+def tellers(types, body):
+    """name → services that tell it, histograms under their base name."""
+    told_by = {}
+    for name, inside in re.findall(r"^([a-zA-Z_:][\w:]*)\{(.*)\} \S+", body, re.M):
+        base = re.sub(r"_(bucket|sum|count)$", "", name)
+        key = base if types.get(base) == "histogram" else name
+        told_by.setdefault(key, set()).update(re.findall(r'\bservice_name="([^"]*)"', inside))
+    return told_by
+
+
 def differences(listed, body):
     """What is missing or wrong in a scrape, in sentences."""
     types, found = scraped(body)
+    told_by = tellers(types, body)
     for name in sorted(found):
         if "_total_total" in name:
             yield f"{name}: the suffix is there twice"
@@ -102,6 +113,9 @@ def differences(listed, body):
         if types.get(name) not in (metric["type"], None):
             yield f"{name}: is a {types[name]}, the list says {metric['type']}"
         wanted = set().union(*(own_labels(series) for series in metric["series"])) | {"service_name"}
+        silent = sorted(set(metric["services"]) - told_by.get(name, set()))
+        if silent:
+            yield f"{name}: not told by {', '.join(silent)}"
         for label in sorted(wanted - found[name]):
             yield f"{name}: has no label {label} (it has {', '.join(sorted(found[name] - ADDED)) or 'none of its own'})"
 
