@@ -79,7 +79,7 @@ fn listed(verdict: &Verdict, kind: Kind) -> Vec<&str> {
 }
 
 /// An order that is paid, and whose refund the provider refuses until it is stuck.
-async fn asks_for_a_refund(world: &World, method: &str) -> i64 {
+pub(crate) async fn asks_for_a_refund(world: &World, method: &str) -> i64 {
     let wait = [("prefer", "wait=20")];
     let paid = world.order_with("PLENTY", 1, method, &wait).await;
     assert_eq!(paid.text("status"), "PAID", "{paid:?}");
@@ -409,11 +409,16 @@ async fn the_look_ups_of_a_voided_payment_are_brought_forward() {
 
 #[tokio::test]
 async fn a_service_that_does_not_answer_has_an_exit_code_of_its_own() {
+    let set = tempfile::tempdir().unwrap();
+    let identity = devstack::Pki::load_or_create(set.path()).unwrap();
+    let identity = identity.dir_of("shopctl");
     let nowhere = [
         "--orders",
-        "http://127.0.0.1:1",
+        "https://127.0.0.1:1",
         "--payments",
-        "http://127.0.0.1:1",
+        "https://127.0.0.1:1",
+        "--tls-dir",
+        identity.to_str().unwrap(),
     ];
     for words in [
         vec!["saga", "list"],

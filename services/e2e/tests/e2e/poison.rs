@@ -170,6 +170,11 @@ async fn an_order_that_cannot_be_right_is_a_dead_letter_of_payments_and_nothing_
         .count_reaches("payments", LETTERS, letters(&events))
         .await;
     assert_eq!(books(&world).await, before, "no other row changed");
+    println!(
+        "{} bad events became dead letters of payments; no other row changed in {} tables",
+        events.len(),
+        before.len()
+    );
     // The same event put right is taken, without effect: it is known. A new one is paid.
     let repeated = orders.publish(subjects::ORDERS_CREATED, envelope(900, "1"), good);
     repeated.await.unwrap();
@@ -226,6 +231,11 @@ async fn a_payment_that_cannot_be_right_is_a_dead_letter_of_orders_and_nothing_e
         .count_reaches("orders", LETTERS, letters(&events))
         .await;
     assert_eq!(books(&world).await, before, "no other row changed");
+    println!(
+        "{} bad events became dead letters of orders; no other row changed in {} tables",
+        events.len(),
+        before.len()
+    );
     let repeated = payments.publish(subjects::PAYMENTS_SUCCEEDED, envelope(900, "1"), good);
     repeated.await.unwrap();
     paid(&world).await;

@@ -13,7 +13,7 @@ use prost::Message;
 use rustls::ClientConfig;
 use shopapi_auth::service_token::ServiceTokens;
 use shopapi_tls::{Identity, IdentityFiles, Peer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
@@ -124,6 +124,19 @@ pub(crate) async fn secured(
     let name = rustls_pki_types::ServerName::from(addr.ip());
     let connected = TlsConnector::from(config).connect(name, stream).await;
     connected.map_err(|error| chain(&error))
+}
+
+/// Why the server ends a connection right after the handshake, as its alert says. A call may find the connection broken before it reads that.
+pub(crate) async fn alert(addr: SocketAddr, config: Arc<ClientConfig>) -> String {
+    let mut stream = match secured(addr, config).await {
+        Ok(stream) => stream,
+        Err(reason) => return reason,
+    };
+    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+    match ended.expect("the server neither speaks nor hangs up") {
+        Ok(bytes) => format!("closed after {bytes} bytes without an alert"),
+        Err(error) => chain(&error),
+    }
 }
 
 /// Who answers there, by its certificate.

@@ -105,14 +105,17 @@ fn ports(world: &World) -> [Port; 4] {
     ]
 }
 
-/// Collects what was refused and why, for people to read.
+/// Collects what was refused and why, for people to read, and what was borne.
 #[derive(Default)]
-struct Told(Vec<String>);
+struct Told {
+    refused: Vec<String>,
+    borne: Vec<String>,
+}
 
 impl Told {
     fn refused(&mut self, port: &Port, what: &str, outcome: &Outcome) {
         assert!(!outcome.is_ok(), "{} took {what}", port.callee);
-        self.0.push(format!(
+        self.refused.push(format!(
             "{:<9} {:<5} {what:<44} {outcome}",
             port.callee,
             port.addr.port()
@@ -170,14 +173,21 @@ impl Trial<'_> {
         assert!(outcome.is_ok(), "the same with TLS 1.3: {outcome}");
 
         let outcome = call(port.addr, ours.client_config(H2), &right).await;
-        self.told.refused(port, "no client certificate", &outcome);
+        assert!(!outcome.is_ok(), "no client certificate: {outcome}");
+        let alert = crate::raw::alert(port.addr, ours.client_config(H2)).await;
+        assert!(alert.contains("CertificateRequired"), "{alert}");
+        self.told
+            .refused(port, "no client certificate", &Outcome::Cut(alert));
         self.is_open(port).await;
 
         let stranger = identity(&self.foreign, port.caller);
         let believes = stranger.client_config_trusting(&ours, H2).unwrap();
-        let outcome = call(port.addr, believes, &right).await;
+        let outcome = call(port.addr, Arc::clone(&believes), &right).await;
+        assert!(!outcome.is_ok(), "certificate of another CA: {outcome}");
+        let alert = crate::raw::alert(port.addr, believes).await;
+        assert!(alert.contains("UnknownCA"), "{alert}");
         self.told
-            .refused(port, "certificate of another CA", &outcome);
+            .refused(port, "certificate of another CA", &Outcome::Cut(alert));
         let outcome = call(port.addr, stranger.client_config(H2), &right).await;
         self.told
             .refused(port, "our certificate to who trusts another CA", &outcome);
@@ -319,7 +329,7 @@ impl Trial<'_> {
         let health = Call::new("/grpc.health.v1.Health/Check", &());
         let outcome = link.call(&health).await;
         assert!(outcome.is_ok(), "the connection goes on: {outcome}");
-        self.told.0.push(format!(
+        self.told.borne.push(format!(
             "{:<9} {:<5} {:<44} 20 given up, the connection goes on",
             port.callee,
             port.addr.port(),
@@ -334,7 +344,7 @@ impl Trial<'_> {
         for absurd in ["99999999H", "999999999999H", "0n", "-1S", "1x", "", "NaNS"] {
             let absurdly = read.clone().with("grpc-timeout", absurd);
             let outcome = call(port.addr, self.config_of(port.caller), &absurdly).await;
-            self.told.0.push(format!(
+            self.told.borne.push(format!(
                 "{:<9} {:<5} {:<44} {outcome}",
                 port.callee,
                 port.addr.port(),
@@ -441,9 +451,14 @@ async fn nobody_gets_in_where_they_do_not_belong() {
         };
         assert_ne!(of(&after), of(&before), "{database} was written to");
     }
-    println!("{} refusals:", trial.told.0.len());
-    for line in &trial.told.0 {
-        println!("  {line}");
+    for (what, lines) in [
+        ("refused", &trial.told.refused),
+        ("borne", &trial.told.borne),
+    ] {
+        println!("{} {what}, no row changed:", lines.len());
+        for line in lines {
+            println!("  {line}");
+        }
     }
     world.stack.discard(&devstack::Silent).await;
 }
