@@ -6,7 +6,7 @@ use crate::traced::{Traced, until};
 const EACH: usize = 3;
 
 /// Instruments as they leave the services; behind the collector counters get `_total` and durations `_seconds`.
-const PROMISED: [&str; 24] = [
+const PROMISED: [&str; 27] = [
     "http_requests",
     "orders_created",
     "inventory_reserve",
@@ -31,6 +31,9 @@ const PROMISED: [&str; 24] = [
     "refunds_refused",
     "tls_certificate_expiry_timestamp",
     "telemetry_dropped",
+    "invariant_violations",
+    "bus_connected",
+    "database_connected",
 ];
 
 #[tokio::test]

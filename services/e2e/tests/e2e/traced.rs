@@ -125,6 +125,40 @@ impl Trace {
             .collect()
     }
 
+    /// The spans, indented below their parents, for whoever reads a test's output.
+    pub(crate) fn tree(&self) -> String {
+        let ids: BTreeSet<_> = self.spans.iter().map(|span| &span.span_id).collect();
+        let mut roots: Vec<_> = self
+            .spans
+            .iter()
+            .filter(|span| !ids.contains(&span.parent_id))
+            .collect();
+        roots.sort_by_key(|span| span.started);
+        let mut text = format!("trace {}, {} spans\n", self.trace_id, self.spans.len());
+        for root in roots {
+            self.draw(root, 1, &mut text);
+        }
+        text
+    }
+
+    fn draw(&self, span: &ReceivedSpan, depth: usize, text: &mut String) {
+        text.push_str(&"  ".repeat(depth));
+        text.push_str(&label(span));
+        for event in &span.events {
+            text.push_str(&format!("  ({event})"));
+        }
+        text.push('\n');
+        let mut children: Vec<_> = self
+            .spans
+            .iter()
+            .filter(|child| child.parent_id == span.span_id)
+            .collect();
+        children.sort_by_key(|child| child.started);
+        for child in children {
+            self.draw(child, depth + 1, text);
+        }
+    }
+
     pub(crate) fn has_event(&self, name: &str) -> bool {
         self.spans
             .iter()

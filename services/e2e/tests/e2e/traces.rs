@@ -2,8 +2,10 @@
 
 use devstack::Signal;
 use shopapi_proto::headers;
+use shopapi_telemetry::testing::ReceivedSpan;
 
 use crate::bus::envelope;
+use crate::operators::asks_for_a_refund;
 use crate::traced::{Traced, until};
 
 /// The way of every order to its request for money, by edges: parent → child.
@@ -82,6 +84,7 @@ async fn a_paid_and_a_declined_order_are_one_trace_each() {
         ),
     ]);
     let trace = traced.trace_with(paid, &edges).await;
+    println!("paid: {}", trace.tree());
     assert_eq!(trace.anonymous(paid), Vec::<String>::new());
     assert_eq!(trace.orphans(), Vec::<String>::new());
     let commit = trace
@@ -122,6 +125,7 @@ async fn a_paid_and_a_declined_order_are_one_trace_each() {
         ("orders: saga releasing", "orders: publish orders.cancelled"),
     ]);
     let other = traced.trace_with(declined, &edges).await;
+    println!("declined: {}", other.tree());
     assert_eq!(other.anonymous(declined), Vec::<String>::new());
     assert_ne!(other.trace_id, trace.trace_id);
     traced.world.audit_and_stop().await;
@@ -157,6 +161,7 @@ async fn a_restarted_service_continues_the_trace() {
         ("orders: saga awaiting_payment", "orders: commit"),
     ]);
     let trace = traced.trace_with(order_id, &edges).await;
+    println!("interrupted: {}", trace.tree());
     assert_eq!(trace.anonymous(order_id), Vec::<String>::new());
     traced.world.audit_and_stop().await;
 }
@@ -220,6 +225,29 @@ async fn a_redelivered_request_for_a_captured_payment_says_so_in_its_trace() {
     });
     assert!(first, "it links back to the first handling: {noted:?}");
     traced.world.audit_and_stop().await;
+}
+
+#[tokio::test]
+async fn the_span_that_sets_an_order_aside_is_one_that_the_collector_keeps() {
+    let traced = Traced::start(1).await;
+    let world = &traced.world;
+    let order_id = asks_for_a_refund(world, "tok_refund_fails").await;
+    let paid = world.order("PLENTY", 1, "tok_ok").await;
+    let other = paid.order_id().unwrap();
+    world.reaches(other, &["PAID"]).await;
+    let id = order_id.to_string();
+    let set_aside = || {
+        let spans = traced.receiver.spans();
+        let kept = |span: &ReceivedSpan| span.attribute("saga.state") == Some("STUCK");
+        let spans = spans.into_iter().filter(kept);
+        spans.collect::<Vec<_>>()
+    };
+    until("the span arrives", async || !set_aside().is_empty()).await;
+    for span in set_aside() {
+        assert_eq!(span.service, "orders");
+        assert_eq!(span.name, "saga refunding");
+        assert_eq!(span.attribute("order.id"), Some(id.as_str()), "no other");
+    }
 }
 
 #[tokio::test]
