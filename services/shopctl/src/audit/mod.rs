@@ -83,6 +83,9 @@ pub struct AuditArgs {
         hide_env_values = true
     )]
     who: String,
+    /// Where the collector takes OTLP over gRPC; the verdict goes there as the metric audit_violations
+    #[arg(long, value_name = "URL", env = report::ENDPOINT)]
+    otlp: Option<String>,
     /// Where the files of stacks are kept
     #[arg(long, value_name = "DIR", env = "SHOPCTL_HOME")]
     home: Option<PathBuf>,
@@ -145,7 +148,10 @@ pub async fn run(args: &AuditArgs, ui: &Ui) -> Result<ExitCode> {
     } else {
         show(ui, &verdict);
     }
-    if let Err(error) = report::push(&verdict).await {
+    let collector = args.otlp.as_deref().filter(|url| !url.is_empty());
+    if let Some(url) = collector
+        && let Err(error) = report::push(url, &verdict).await
+    {
         ui.failure(&format!("the verdict is not pushed as a metric: {error:#}"));
     }
     let good = verdict.is_clean() && (!args.last || verdict.is_settled());

@@ -1,4 +1,4 @@
-//! The verdict as a metric: `audit_violations{invariant}`, pushed once to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names.
+//! The verdict as a metric: `audit_violations{invariant}`, pushed once, when a collector is named.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,28 +17,21 @@ use tonic::transport::Endpoint;
 use super::Verdict;
 use super::show::invariants;
 
-/// Where the collector takes OTLP over gRPC.
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// The standard variable for where the collector takes OTLP.
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// A collector that is slower than this costs the metric, not the audit.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Pushes the verdict, when a collector is named.
+/// Pushes the verdict to the collector at `url`.
 ///
 /// # Errors
 /// When the collector cannot be reached or refuses.
-pub(super) async fn push(verdict: &Verdict) -> Result<()> {
-    match std::env::var(ENDPOINT) {
-        Ok(url) if !url.is_empty() => push_to(url, verdict).await,
-        _ => Ok(()),
-    }
-}
-
-async fn push_to(url: String, verdict: &Verdict) -> Result<()> {
+pub(super) async fn push(url: &str, verdict: &Verdict) -> Result<()> {
     ensure!(
         url.starts_with("http://"),
-        "{ENDPOINT} must be an http:// address for the audit, with the port for gRPC"
+        "{ENDPOINT} must be an http:// address with the port for gRPC, as http://127.0.0.1:4317"
     );
-    let endpoint = Endpoint::from_shared(url)
+    let endpoint = Endpoint::from_shared(url.to_owned())
         .with_context(|| format!("{ENDPOINT} is not an address"))?
         .connect_timeout(PUSH_TIMEOUT)
         .timeout(PUSH_TIMEOUT);
@@ -150,9 +143,9 @@ mod tests {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", closed.local_addr().unwrap());
         drop(closed);
-        let error = push_to(url, &Verdict::default()).await.unwrap_err();
+        let error = push(&url, &Verdict::default()).await.unwrap_err();
         assert!(error.to_string().contains("cannot be reached"), "{error}");
-        let error = push_to("collector:4317".to_owned(), &Verdict::default()).await;
+        let error = push("collector:4317", &Verdict::default()).await;
         assert!(error.unwrap_err().to_string().contains(ENDPOINT));
     }
 }
