@@ -71,8 +71,8 @@ fn private_keys(dir: &Path, planted: &mut Planted) {
     }
 }
 
-/// What a customer does, right and wrong, with secrets that nobody else has. Returns the number of an order that was paid.
-async fn a_customers_day(world: &World, planted: &mut Planted) -> i64 {
+/// What a customer does, right and wrong, with secrets that nobody else has.
+async fn a_customers_day(world: &World, planted: &mut Planted) {
     let email = "canary-customer-71c3@example.com";
     let password = "canary-password-9f2b";
     planted.add("the e-mail", "canary-customer-71c3");
@@ -124,7 +124,7 @@ async fn a_customers_day(world: &World, planted: &mut Planted) -> i64 {
     )
     .await;
 
-    let paid = place(&api, "PLENTY", 1, "tok_ok", &[])
+    place(&api, "PLENTY", 1, "tok_ok", &[])
         .await
         .order_id()
         .unwrap();
@@ -141,7 +141,6 @@ async fn a_customers_day(world: &World, planted: &mut Planted) -> i64 {
     assert_eq!(forged.status, 401);
     fresh.logout().await.unwrap();
     api.logout().await.unwrap();
-    paid
 }
 
 #[tokio::test]
@@ -169,7 +168,7 @@ async fn no_secret_reaches_a_log_or_a_span() {
     planted.add("the demo user's access token", access.unwrap());
     planted.add("the demo user's refresh token", refresh.unwrap());
 
-    let paid = a_customers_day(&world, &mut planted).await;
+    a_customers_day(&world, &mut planted).await;
     // Outages and kills write most of what is written.
     world.stack.nats.stop().await.unwrap();
     let dark = world.order("PLENTY", 1, "tok_ok").await;
@@ -211,9 +210,6 @@ async fn no_secret_reaches_a_log_or_a_span() {
     receiver.abort();
     let sent = format!("{kept:?}");
     planted.assert_absent("what was sent over OTLP", &sent);
-    // The number of an order is not a secret: that it is found shows that the search sees what spans carry.
-    let number = format!("{paid}");
-    assert!(sent.contains(&number), "the paid order is in no span");
     assert!(
         sent.contains("/api/v1/auth/register") && sent.contains("order.id"),
         "no spans of the run were sent"
