@@ -21,7 +21,8 @@ use crate::audit;
 use crate::catalogue::{put_on_offer, wide};
 use crate::checkout::StackArgs;
 use crate::client::Api;
-use crate::dev::{private_stack, stop_requested};
+use crate::dev::{private_ports, private_stack_on, stop_requested};
+use crate::telemetry::Telemetry;
 use crate::ui::Ui;
 
 use cpu::CpuTimes;
@@ -51,6 +52,10 @@ pub struct BenchArgs {
     /// Seconds per level
     #[arg(long, value_name = "S", default_value_t = 10)]
     seconds: u64,
+    /// Shares of the traces to keep, from 0 to 1: every level is run once per share, with all telemetry on its way to a receiver in this
+    /// process. Without it no telemetry leaves the services
+    #[arg(long, value_name = "R,R,…", value_delimiter = ',')]
+    tracing: Vec<f64>,
     /// Where the figures go as JSON
     #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
     out: PathBuf,
@@ -66,14 +71,25 @@ pub async fn run(args: &BenchArgs, ui: &Ui) -> Result<ExitCode> {
         ..args.stack.clone()
     };
     let work = async {
-        let env = vec![
-            ("RUST_LOG".to_owned(), "warn".to_owned()),
-            ("OTEL_SDK_DISABLED".to_owned(), "true".to_owned()),
-        ];
-        let (stack, _ports) = private_stack(&stack_args, None, env, ui).await?;
-        let measured = measure(&stack, args, ui).await;
-        stack.discard(&Silent).await;
-        measured
+        let shares: Vec<Option<f64>> = match args.tracing.as_slice() {
+            [] => vec![None],
+            shares => shares.iter().copied().map(Some).collect(),
+        };
+        let mut levels = Vec::new();
+        let mut good = true;
+        for share in shares {
+            good &= with_a_stack(&stack_args, share, &mut levels, args, ui).await?;
+        }
+        let report = Report {
+            products: PRODUCTS,
+            seconds_per_level: args.seconds,
+            debug_build: args.debug,
+            levels,
+        };
+        report.show(ui);
+        report.write(&args.out)?;
+        ui.line(format!("figures: {}", args.out.display()));
+        Ok::<_, anyhow::Error>(good)
     };
     tokio::select! {
         good = work => Ok(if good? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
@@ -85,7 +101,41 @@ pub async fn run(args: &BenchArgs, ui: &Ui) -> Result<ExitCode> {
     }
 }
 
-async fn measure(stack: &Stack, args: &BenchArgs, ui: &Ui) -> Result<bool> {
+/// All levels on a stack of their own, then its audit.
+async fn with_a_stack(
+    stack_args: &StackArgs,
+    traces_kept: Option<f64>,
+    levels: &mut Vec<Level>,
+    args: &BenchArgs,
+    ui: &Ui,
+) -> Result<bool> {
+    let (map, _ports) = private_ports(None)?;
+    let receiver = Telemetry::for_stack(&map, traces_kept.is_some()).await?;
+    let mut env = vec![("RUST_LOG".to_owned(), "warn".to_owned())];
+    match (&receiver, traces_kept) {
+        (Some(receiver), Some(share)) => {
+            env.extend(receiver.env());
+            env.push((
+                "OTEL_TRACES_SAMPLER".to_owned(),
+                "parentbased_traceidratio".to_owned(),
+            ));
+            env.push(("OTEL_TRACES_SAMPLER_ARG".to_owned(), share.to_string()));
+        }
+        _ => env.push(("OTEL_SDK_DISABLED".to_owned(), "true".to_owned())),
+    }
+    let stack = private_stack_on(map, stack_args, env, ui).await?;
+    let good = measure(&stack, traces_kept, levels, args, ui).await;
+    stack.discard(&Silent).await;
+    good
+}
+
+async fn measure(
+    stack: &Stack,
+    traces_kept: Option<f64>,
+    levels: &mut Vec<Level>,
+    args: &BenchArgs,
+    ui: &Ui,
+) -> Result<bool> {
     let products = wide(PRODUCTS);
     put_on_offer(&stack.cluster, &products).await?;
     let customers = log_in(stack).await?;
@@ -95,7 +145,6 @@ async fn measure(stack: &Stack, args: &BenchArgs, ui: &Ui) -> Result<bool> {
     load::run(&customers, &products, WARM_UP_IN_FLIGHT, WARM_UP).await?;
     at_rest(&books).await?;
 
-    let mut levels = Vec::new();
     for in_flight in &args.in_flight {
         ui.step(&format!("{in_flight} in flight for {} s", args.seconds));
         let cpu_before = cpu_times(stack);
@@ -113,6 +162,7 @@ async fn measure(stack: &Stack, args: &BenchArgs, ui: &Ui) -> Result<bool> {
         let cpu = cpu_times(stack).since(&cpu_before);
         let journal_batch_mean = journal_batch(&books, since).await?;
         levels.push(Level::new(
+            traces_kept,
             *in_flight,
             elapsed,
             &outcome,
@@ -121,16 +171,6 @@ async fn measure(stack: &Stack, args: &BenchArgs, ui: &Ui) -> Result<bool> {
         ));
     }
 
-    let report = Report {
-        products: PRODUCTS,
-        seconds_per_level: args.seconds,
-        debug_build: args.debug,
-        levels,
-    };
-    report.show(ui);
-    report.write(&args.out)?;
-    ui.line(format!("figures: {}", args.out.display()));
-    ui.line("");
     ui.busy("auditing the books of all databases");
     let verdict = audit::settled_verdict(&audit::Target::of_cluster(&stack.cluster)?).await?;
     audit::show(ui, &verdict);

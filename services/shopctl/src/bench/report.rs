@@ -21,6 +21,8 @@ pub(super) struct Report {
 
 /// The figures of one level of concurrency.
 pub(super) struct Level {
+    /// Share of the traces that was kept; `None` with telemetry off.
+    traces_kept: Option<f64>,
     in_flight: usize,
     orders: usize,
     refused: u64,
@@ -35,6 +37,7 @@ pub(super) struct Level {
 
 impl Level {
     pub(super) fn new(
+        traces_kept: Option<f64>,
         in_flight: usize,
         elapsed: Duration,
         outcome: &Outcome,
@@ -44,6 +47,7 @@ impl Level {
         let orders = outcome.latencies.len();
         let count = as_f64(orders).max(1.0);
         Self {
+            traces_kept,
             in_flight,
             orders,
             refused: outcome.refused,
@@ -57,6 +61,13 @@ impl Level {
                 .map(|(name, time)| (name.to_owned(), time.as_secs_f64() * 1_000.0 / count))
                 .collect(),
         }
+    }
+
+    fn traces(&self) -> String {
+        self.traces_kept.map_or_else(
+            || "off".to_owned(),
+            |share| format!("{:.0} %", share * 100.0),
+        )
     }
 
     /// Everything that serves orders; the bench's own client is not part of the system.
@@ -77,6 +88,7 @@ impl Level {
         json!({
             "in_flight": self.in_flight,
             "orders": self.orders,
+            "traces_kept": self.traces_kept,
             "refused": self.refused,
             "unpaid": self.unpaid,
             "orders_per_second": rounded(self.orders_per_second),
@@ -100,13 +112,22 @@ impl Report {
         ui.line(ui.paint(
             Style::Bold,
             format!(
-                "{:>9} {:>8} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8}",
-                "in flight", "orders", "orders/s", "p50", "p99", "batch", "refused", "unpaid"
+                "{:>6} {:>9} {:>8} {:>9} {:>9} {:>9} {:>7} {:>8} {:>8}",
+                "traces",
+                "in flight",
+                "orders",
+                "orders/s",
+                "p50",
+                "p99",
+                "batch",
+                "refused",
+                "unpaid"
             ),
         ));
         for level in &self.levels {
             ui.line(format!(
-                "{:>9} {:>8} {:>9.1} {:>9} {:>9} {:>7.1} {:>8} {:>8}",
+                "{:>6} {:>9} {:>8} {:>9.1} {:>9} {:>9} {:>7.1} {:>8} {:>8}",
+                level.traces(),
                 level.in_flight,
                 level.orders,
                 level.orders_per_second,
@@ -121,7 +142,7 @@ impl Report {
         let columns: String = processes.iter().map(|name| format!(" {name:>9}")).collect();
         ui.line(ui.paint(
             Style::Bold,
-            format!("CPU-ms per order {:>7}{columns}", "system"),
+            format!("traces  CPU-ms per order {:>7}{columns}", "system"),
         ));
         for level in &self.levels {
             let columns: String = level
@@ -130,7 +151,8 @@ impl Report {
                 .map(|(_, ms)| format!(" {ms:>9.3}"))
                 .collect();
             ui.line(format!(
-                "{:>16} {:>7.3}{columns}",
+                "{:>6} {:>17} {:>7.3}{columns}",
+                level.traces(),
                 level.in_flight,
                 level.system_cpu_ms()
             ));
@@ -198,7 +220,7 @@ mod tests {
             latencies: vec![Duration::from_millis(2); 1_000],
             ..Outcome::default()
         };
-        let level = Level::new(64, Duration::from_secs(2), &outcome, &cpu, 5.0);
+        let level = Level::new(None, 64, Duration::from_secs(2), &outcome, &cpu, 5.0);
         assert!((level.system_cpu_ms() - 0.3).abs() < 1e-9);
         assert!((level.orders_per_second - 500.0).abs() < 1e-9);
     }
