@@ -92,7 +92,8 @@ const KNOWN: [&str; 27] = [
 /// Shown by `shopapi --help`.
 pub(crate) const HELP: &str = "\
 Configuration comes from the environment:
-  all         SHOPAPI_MODE=dev|prod (prod), LOG_FORMAT=text|json (text), RUST_LOG (info),
+  all         SHOPAPI_MODE=dev|prod (prod), RUST_LOG (info),
+              LOG_FORMAT or SHOPAPI_LOG_FORMAT=text|json (text),
               OTEL_EXPORTER_OTLP_ENDPOINT and the other standard OTEL_ variables
   services    SHOPAPI_TLS_DIR (tls.crt, tls.key, ca.crt), SHOPAPI_SERVICE_KEY (jwt.key),
               SHOPAPI_SERVICE_PUBLIC_KEYS (a directory of <service>.pem),

@@ -11,6 +11,7 @@ use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use devstack::TestStack;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -77,11 +78,17 @@ fn gateway_at(addr: &str) -> Vec<(&str, &str)> {
     ]
 }
 
-/// A gateway that is up, and where it listens.
-async fn gateway() -> (Child, String) {
-    let mut child = shopapi("gateway", &gateway_at("127.0.0.1:0"))
-        .spawn()
-        .unwrap();
+/// A gateway that is up on a database, and where it listens.
+async fn gateway(database: &str) -> (Child, String) {
+    let mut pairs = gateway_at("127.0.0.1:0");
+    pairs.retain(|(name, _)| *name != "SHOPAPI_DATABASE_URL");
+    pairs.extend([
+        ("SHOPAPI_DATABASE_URL", database),
+        // The servers of tests forget what a power cut takes.
+        ("SHOPAPI_MODE", "dev"),
+        ("SHOPAPI_ALLOW_UNSAFE_DURABILITY", "yes"),
+    ]);
+    let mut child = shopapi("gateway", &pairs).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let up = timeout(PATIENCE, async {
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -132,10 +139,14 @@ async fn a_configuration_that_is_wrong_ends_with_2_and_every_variable() {
 
 #[tokio::test]
 async fn a_service_is_healthy_until_it_is_told_to_stop() {
+    let stack = TestStack::migrated().await.unwrap();
     for signal in [Signal::TERM, Signal::INT] {
-        let (mut child, addr) = gateway().await;
+        let (mut child, addr) = gateway(&stack.url("gateway")).await;
         let here = [("SHOPAPI_HTTP_ADDR", addr.as_str())];
-        assert_eq!(outcome("healthcheck", &here).await.0, Some(0));
+        let healthy = timeout(PATIENCE, async {
+            while outcome("healthcheck", &here).await.0 != Some(0) {}
+        });
+        healthy.await.expect("it did not become healthy");
 
         assert_eq!(
             exit_code_after(&mut child, signal).await,

@@ -56,8 +56,11 @@ pub(super) fn user_keys(env: &mut Env) -> Option<UserKeys> {
         user_key_from(text, is_dev)
     });
     // Checked here, so that its problem has its name; `load` reads both again.
-    env.optional(USER_JWT_SECRET_PREVIOUS, |text| user_key_from(text, is_dev));
+    let previous = env.optional(USER_JWT_SECRET_PREVIOUS, |text| user_key_from(text, is_dev));
     current?;
+    if previous.is_none() && env.text(USER_JWT_SECRET_PREVIOUS).is_some() {
+        return None;
+    }
     let secret = |key| match env.file(key) {
         Some(file) => Some(UserSecret::File(file.to_owned())),
         None => env.text(key).map(|text| UserSecret::Value(text.into())),
