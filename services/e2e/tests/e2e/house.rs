@@ -196,6 +196,7 @@ fn the_house_has_only_the_rooms_of_its_plan() {
         "actors/stock",
         "actors/payment",
         "services/gateway",
+        "services/gateway/sql",
         "services/orders",
         "services/orders/sql",
         "services/inventory",
