@@ -12,6 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
+/// A connection at rest for longer is not used again: below the 30 s after which the gateway closes it, or a request could meet the closing.
+const POOL_IDLE_MAX: Duration = Duration::from_secs(20);
 /// Longer than any `Prefer: wait` in use: an answer that takes longer will not come.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(45);
 
@@ -87,7 +89,9 @@ impl Api {
         let mut connector = HttpConnector::new();
         // A delayed small write would be measured as the server's latency.
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(POOL_IDLE_MAX)
+            .build(connector);
         Self {
             client,
             base: base.to_owned(),
