@@ -45,7 +45,7 @@ use shopapi_auth::{Accounts, Throttle, UserTokens};
 use shopapi_health::Readiness;
 use shopapi_postgres::migrate::{self, Schema, SchemaState};
 use shopapi_postgres::{Disconnected, ReadPool};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -74,16 +74,28 @@ pub enum RunError {
     GaveUp(String),
 }
 
+/// Connections that wait to be accepted: a crowd that comes at once. What does not fit is reset by the kernel after a while, in the middle of a
+/// request; 4,096 is also what Linux allows by itself.
+const BACKLOG: u32 = 4_096;
+
 /// Serves until `shutdown` is cancelled, then lets calls in flight end.
 ///
 /// # Errors
 /// [`RunError`] when it could not start or its tree gave up.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     let addr = config.http_addr;
-    let listener = TcpListener::bind(addr)
-        .await
-        .map_err(|source| RunError::Listen { addr, source })?;
+    let listener = listen(addr).map_err(|source| RunError::Listen { addr, source })?;
     serve(config, listener, shutdown).await
+}
+
+fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 async fn serve(
