@@ -45,6 +45,8 @@ use shopapi_auth::{Accounts, Throttle, UserTokens};
 use shopapi_health::Readiness;
 use shopapi_postgres::migrate::{self, Schema, SchemaState};
 use shopapi_postgres::{Disconnected, ReadPool};
+use std::net::SocketAddr;
+
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -59,7 +61,7 @@ pub enum RunError {
     #[error("cannot listen on {addr}: {source} (another process may use the port)")]
     Listen {
         /// The address.
-        addr: std::net::SocketAddr,
+        addr: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },
