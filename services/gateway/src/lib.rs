@@ -38,6 +38,7 @@ mod proxies;
 mod rpc;
 mod tree;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -45,8 +46,6 @@ use shopapi_auth::{Accounts, Throttle, UserTokens};
 use shopapi_health::Readiness;
 use shopapi_postgres::migrate::{self, Schema, SchemaState};
 use shopapi_postgres::{Disconnected, ReadPool};
-use std::net::SocketAddr;
-
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
