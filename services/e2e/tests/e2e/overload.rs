@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use crate::load::{Customers, Met, all_end, lasting, no_twins};
 use crate::world::{World, place};
 
-/// Customers at once: half as many again as orders lets in, each with a connection of its own, below what a gateway takes.
-const CROWD: usize = 2_048;
+/// Customers at once: a quarter more than orders lets in, each with a connection of its own, below what a gateway takes.
+const CROWD: usize = 2_560;
 /// How long they keep coming.
 const RUSH: Duration = Duration::from_secs(4);
 /// A refused customer is as patient as Retry-After asks at least.
