@@ -174,14 +174,14 @@ fn serve_orders(listener: TcpListener, orders: FakeOrders) -> CancellationToken 
     stop
 }
 
-async fn loopback() -> (TcpListener, std::net::SocketAddr) {
+async fn loopback() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     (listener, addr)
 }
 
 struct Running {
-    addr: std::net::SocketAddr,
+    addr: SocketAddr,
     shutdown: CancellationToken,
     ended: JoinHandle<Result<(), RunError>>,
 }
@@ -195,7 +195,7 @@ pub(crate) fn user_keys() -> UserKeys {
     UserKeys::fixed(KeyRing::new(&UserKey::new(SECRET).unwrap(), None))
 }
 
-fn config(http_addr: std::net::SocketAddr, orders: std::net::SocketAddr) -> Config {
+fn config(http_addr: SocketAddr, orders: SocketAddr) -> Config {
     let callee: shopapi_rpc::Endpoints = format!("https://{orders}").parse().unwrap();
     Config {
         http_addr,
@@ -214,7 +214,7 @@ fn config(http_addr: std::net::SocketAddr, orders: std::net::SocketAddr) -> Conf
 }
 
 /// Runs the service beside the test, on the test's own thread as `main` does.
-async fn gateway(orders: std::net::SocketAddr) -> Running {
+async fn gateway(orders: SocketAddr) -> Running {
     let (listener, addr) = loopback().await;
     let shutdown = CancellationToken::new();
     let ended = tokio::task::spawn_local(serve(config(addr, orders), listener, shutdown.clone()));
@@ -226,7 +226,7 @@ async fn gateway(orders: std::net::SocketAddr) -> Running {
 }
 
 /// Sends a request of the customer and leaves the connection open for the answer.
-async fn open(addr: std::net::SocketAddr, method_and_path: &str, body: &str) -> TcpStream {
+async fn open(addr: SocketAddr, method_and_path: &str, body: &str) -> TcpStream {
     let tokens = UserTokens::new(user_keys(), Duration::from_secs(60));
     let now_s = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let token = tokens.issue(CUSTOMER, now_s).unwrap().token;
@@ -247,7 +247,7 @@ async fn rest_of(stream: &mut TcpStream) -> String {
     text
 }
 
-async fn call(addr: std::net::SocketAddr, method_and_path: &str, body: &str) -> String {
+async fn call(addr: SocketAddr, method_and_path: &str, body: &str) -> String {
     rest_of(&mut open(addr, method_and_path, body).await).await
 }
 
