@@ -25,5 +25,7 @@ for tool in chromium chromedriver; do
     exit 0
   fi
 done
-cargo build --locked --quiet -p shopctl -p shopapi
+# Each by itself, as `make dev` builds them: what is built together has other features and is compiled once more.
+cargo build --locked --quiet -p shopapi
+cargo build --locked --quiet -p shopctl
 python3 scripts/browser.py --shopctl "${CARGO_TARGET_DIR:-target}/debug/shopctl"

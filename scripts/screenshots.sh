@@ -20,6 +20,7 @@ esac
 
 pictures=services/shopctl/src/console/screenshots
 mkdir -p "$pictures"
-cargo build --locked --quiet -p shopctl -p shopapi
+cargo build --locked --quiet -p shopapi
+cargo build --locked --quiet -p shopctl
 python3 scripts/browser.py --shopctl "${CARGO_TARGET_DIR:-target}/debug/shopctl" --screenshots "$pictures"
 du -b "$pictures"/*.png

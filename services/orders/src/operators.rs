@@ -17,10 +17,10 @@ mod sagas;
 
 use std::time::Duration;
 
-use actor_kit::Mailbox;
+use actor_kit::{Mailbox, TraceContext};
 use jetstream::{OutboundEvent, PublishFailure, PublisherMsg};
 use order_saga::{RegistryMsg, StoreUnavailable};
-use tracing::warn;
+use tracing::{Span, info_span, warn};
 
 use crate::store::OrderStore;
 
@@ -62,6 +62,24 @@ pub(crate) enum AdminError {
 impl From<StoreUnavailable> for AdminError {
     fn from(_: StoreUnavailable) -> Self {
         Self::Unavailable("ordersdb")
+    }
+}
+
+/// The span of an operator's act: the root of a trace of its own, with links to the traces of what it touches.
+fn act_span(action: &'static str) -> Span {
+    info_span!(
+        parent: None,
+        "operator",
+        otel.name = format_args!("operator {action}"),
+        operator.action = action,
+        order.id = tracing::field::Empty,
+    )
+}
+
+/// Links an act to the trace of what it touches.
+fn touches(act: &Span, traceparent: Option<&str>) {
+    if let Some(touched) = traceparent.and_then(TraceContext::from_traceparent) {
+        touched.link_to(act);
     }
 }
 

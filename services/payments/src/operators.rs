@@ -18,11 +18,11 @@ mod payments;
 use std::future::Future;
 use std::time::Duration;
 
-use actor_kit::Mailbox;
+use actor_kit::{Mailbox, TraceContext};
 use jetstream::{OutboundEvent, PublishFailure, PublisherMsg};
 use payment::{PaymentDesk, Policy};
 use shopapi_postgres::{Client, ReadPool};
-use tracing::warn;
+use tracing::{Span, info_span, warn};
 
 use crate::books::Books;
 use crate::database::{Database, Trouble};
@@ -101,6 +101,24 @@ impl AdminBooks {
             }
             AdminError::Unavailable("paymentsdb")
         })
+    }
+}
+
+/// The span of an operator's act: the root of a trace of its own, with links to the traces of what it touches.
+fn act_span(action: &'static str) -> Span {
+    info_span!(
+        parent: None,
+        "operator",
+        otel.name = format_args!("operator {action}"),
+        operator.action = action,
+        order.id = tracing::field::Empty,
+    )
+}
+
+/// Links an act to the trace of what it touches.
+fn touches(act: &Span, traceparent: Option<&str>) {
+    if let Some(touched) = traceparent.and_then(TraceContext::from_traceparent) {
+        touched.link_to(act);
     }
 }
 

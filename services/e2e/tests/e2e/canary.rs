@@ -157,7 +157,8 @@ async fn no_secret_reaches_a_log_or_a_span() {
     .await;
     let mut planted = Planted(Vec::new());
     let secrets = world.stack.cluster.secrets();
-    planted.add("the key of users' tokens", secrets.user_jwt_secret());
+    let user_key = world.stack.user_keys().secret().unwrap();
+    planted.add("the key of users' tokens", &user_key);
     for database in DATABASES {
         planted.add(database.runtime, secrets.password(database.runtime));
         planted.add(database.owner, secrets.password(database.owner));

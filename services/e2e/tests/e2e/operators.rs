@@ -32,7 +32,7 @@ async fn shopctl(world: &World, words: &[&str]) -> ExitCode {
 }
 
 /// An act, with who and why.
-async fn act(world: &World, words: &[&str]) -> ExitCode {
+pub(crate) async fn act(world: &World, words: &[&str]) -> ExitCode {
     let why = ["--who", WHO, "--reason", "a test of the doors"];
     shopctl(world, &[words, &why].concat()).await
 }
@@ -59,7 +59,7 @@ fn who_and_why() -> Option<admin::Act> {
     })
 }
 
-fn is(code: ExitCode, number: u8) -> bool {
+pub(crate) fn is(code: ExitCode, number: u8) -> bool {
     format!("{code:?}") == format!("{:?}", ExitCode::from(number))
 }
 

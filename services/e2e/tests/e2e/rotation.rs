@@ -1,11 +1,11 @@
-//! Certificates, then the CA, then the keys of service tokens, all replaced under load: no call fails, new connections see the new, and the old is refused.
+//! Certificates, then the CA, then the keys of service tokens and of users' tokens, all replaced under load: no call fails, new connections see the new, and the old is refused.
 //!
 //! The load is open: calls begin when their time has come, each once, and count as failed however they end other than well.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use devstack::{JWT_SERVICES, Pki};
@@ -125,7 +125,11 @@ impl Caller {
     }
 }
 
+/// The customer whose calls make the load. Who logs in again goes on with the new token.
+type Customer = Arc<RwLock<Api>>;
+
 struct Load {
+    customer: Customer,
     connections: Arc<Count>,
     calls: Arc<Count>,
     stop: Arc<AtomicBool>,
@@ -135,6 +139,7 @@ struct Load {
 impl Load {
     fn start(world: &World) -> Self {
         let load = Self {
+            customer: Arc::new(RwLock::new(world.api.clone())),
             connections: Arc::default(),
             calls: Arc::default(),
             stop: Arc::default(),
@@ -152,9 +157,9 @@ impl Load {
             let caller = Arc::clone(&callers[turn % callers.len()]);
             async move { caller.call().await }
         });
-        let api = world.api.clone();
+        let customer = Arc::clone(&load.customer);
         load.every(CALL_EVERY, &load.calls, move |turn| {
-            let api = api.clone();
+            let api = customer.read().unwrap().clone();
             async move { read(&api, turn).await }
         });
         load
@@ -261,6 +266,7 @@ impl Logs {
 const IDENTITY: &str = "TLS identity";
 const SIGNING_KEY: &str = "key of service tokens";
 const PUBLIC_KEYS: &str = "public keys of services";
+const USER_KEYS: &str = "keys of users' tokens";
 
 /// The serial numbers that the ports serve.
 async fn serials(world: &World) -> Vec<String> {
@@ -326,6 +332,26 @@ async fn rotate_signing_keys(logs: &Logs, pki: &Pki, load: &Load) {
     .await;
 }
 
+/// The old token is good until the last step; a customer who logs in after the second has a new one.
+async fn rotate_user_keys(world: &World, logs: &Logs, load: &Load) {
+    let keys = world.stack.user_keys();
+    let gateway = ["gateway"];
+    logs.follow(&gateway, USER_KEYS, || keys.announce().unwrap())
+        .await;
+    load.goes_on().await;
+    logs.follow(&gateway, USER_KEYS, || keys.switch().unwrap())
+        .await;
+    load.goes_on().await;
+    *load.customer.write().unwrap() = world.login_again().await;
+    load.goes_on().await;
+    logs.follow(&gateway, USER_KEYS, || keys.retire().unwrap())
+        .await;
+    // The token that `world` began with is signed with the retired key.
+    let answer = world.api.get("/api/v1/orders?limit=1").await.unwrap();
+    println!("  gateway   old users' key: {}", answer.status);
+    assert_eq!(answer.status, 401);
+}
+
 /// Copies an identity as it is, with what it signs.
 fn keep(pki: &Pki, service: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -352,6 +378,8 @@ async fn everything_is_rotated_under_load_and_no_call_fails() {
     load.goes_on().await;
     let third = serials(&world).await;
     rotate_signing_keys(&logs, pki, &load).await;
+    load.goes_on().await;
+    rotate_user_keys(&world, &logs, &load).await;
     load.goes_on().await;
     let (connections, calls, took) = load.end().await;
 

@@ -5,7 +5,7 @@ use shopapi_proto::headers;
 use shopapi_telemetry::testing::ReceivedSpan;
 
 use crate::bus::envelope;
-use crate::operators::asks_for_a_refund;
+use crate::operators::{act, asks_for_a_refund, is};
 use crate::traced::{Traced, until};
 
 /// The way of every order to its request for money, by edges: parent → child.
@@ -247,6 +247,48 @@ async fn the_span_that_sets_an_order_aside_is_one_that_the_collector_keeps() {
         assert_eq!(span.service, "orders");
         assert_eq!(span.name, "saga refunding");
         assert_eq!(span.attribute("order.id"), Some(id.as_str()), "no other");
+    }
+}
+
+/// Acts by hand, on an order and on the outbox, are roots of traces of their own that lead to the order's.
+#[tokio::test]
+async fn an_operators_act_is_a_trace_of_its_own_that_links_to_the_orders() {
+    let traced = Traced::start(1).await;
+    let world = &traced.world;
+    let order_id = asks_for_a_refund(world, "tok_refund_fails").await;
+    let stuck = "SELECT count(*) FROM orders WHERE saga_state = 'STUCK'";
+    world.count_reaches("orders", stuck, 1).await;
+    let order = order_id.to_string();
+    for words in [
+        &["refund", "insist", &order][..],
+        &["saga", "resolve", &order, "--as", "refunded"],
+        &["outbox", "replay", "--since", "10m"],
+    ] {
+        assert!(is(act(world, words).await, 0), "{words:?}");
+    }
+
+    let orders_trace = traced.trace(order_id).await.trace_id;
+    for (service, name) in [
+        ("payments", "operator refund.insist"),
+        ("orders", "operator saga.resolve"),
+        ("orders", "operator outbox.replay"),
+        ("payments", "operator outbox.replay"),
+    ] {
+        let spans = || {
+            let spans = traced.receiver.spans().into_iter();
+            spans.filter(|span| span.service == service && span.name == name)
+        };
+        until(name, async || spans().next().is_some()).await;
+        for span in spans() {
+            assert_eq!(span.parent_id, "", "{service}: {name}");
+            assert_ne!(span.trace_id, orders_trace, "{service}: {name}");
+            let mut links = span.links.iter();
+            assert!(
+                links.any(|(trace, _)| *trace == orders_trace),
+                "{service}: {name}: {:?}",
+                span.links
+            );
+        }
     }
 }
 

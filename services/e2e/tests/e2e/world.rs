@@ -39,6 +39,12 @@ fn shopapi_binary() -> PathBuf {
     binary
 }
 
+async fn login(anonymous: &Api) -> Api {
+    let mut user = DEMO_USERS.split([',', ':']);
+    let (email, password) = (user.next().unwrap(), user.next().unwrap());
+    anonymous.login(email, password).await.unwrap()
+}
+
 impl World {
     pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
@@ -75,15 +81,18 @@ impl World {
             .await
             .unwrap();
         let anonymous = Api::new(stack.gateway_addr());
-        let mut user = DEMO_USERS.split([',', ':']);
-        let (email, password) = (user.next().unwrap(), user.next().unwrap());
-        let api = anonymous.login(email, password).await.unwrap();
+        let api = login(&anonymous).await;
         Self {
             api,
             anonymous,
             stack,
             _ports: leases,
         }
+    }
+
+    /// The same customer with a fresh token.
+    pub(crate) async fn login_again(&self) -> Api {
+        login(&self.anonymous).await
     }
 
     /// The bus as one of the services.

@@ -9,9 +9,10 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jetstream::OutboundEvent;
 use order_saga::saga::Act;
 use orders_sql::queries::admin as sql;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use super::{AdminError, OperatorDesk, publish};
+use super::{AdminError, OperatorDesk, act_span, publish, touches};
 
 /// Events of one page: a second of publishing on a slow broker.
 const PAGE_ROWS: usize = 256;
@@ -49,7 +50,10 @@ impl OperatorDesk {
             |after| format!("the last {} s, after {after}", since.as_secs()),
         );
         let action_id = self.begin(act, "outbox.replay", &target, None).await?;
-        let replayed = self.replay_page(since, after).await;
+        let span = act_span("outbox.replay");
+        let replayed = self.replay_page(since, after, &span);
+        let replayed = replayed.instrument(span.clone()).await;
+        drop(span);
         let text = replayed
             .as_ref()
             .map(|page| format!("{} events published again", page.events));
@@ -61,6 +65,7 @@ impl OperatorDesk {
         &self,
         since: Duration,
         after: Option<Uuid>,
+        span: &Span,
     ) -> Result<Replayed, AdminError> {
         let rows_max = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
         let client = self.store.client().await?;
@@ -80,6 +85,9 @@ impl OperatorDesk {
                 .filter(|_| events.len() == PAGE_ROWS)
                 .map(|last| last.event_id),
         };
+        for event in &events {
+            touches(span, event.traceparent.as_deref());
+        }
         stream::iter(events)
             .map(|event| publish(&self.publisher, again(event)))
             .buffer_unordered(IN_FLIGHT_MAX)

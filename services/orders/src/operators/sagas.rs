@@ -9,9 +9,9 @@ use order_saga::{
     Delivery, OrderId, Outcome, RegistryMsg, SagaIds, SagaState, SagaStep, Snapshot, Version,
 };
 use orders_sql::queries::admin as sql;
-use tracing::{Instrument as _, info_span, warn};
+use tracing::{Instrument as _, warn};
 
-use super::{AdminError, OperatorDesk};
+use super::{AdminError, OperatorDesk, act_span};
 
 const NO_ORDER: AdminError = AdminError::NotFound("order");
 
@@ -107,8 +107,8 @@ impl OperatorDesk {
         let action_id = self
             .begin(act, action, &order_id.to_string(), Some(expected.0))
             .await?;
-        // An act has a trace of its own, linked to the order's.
-        let span = info_span!(parent: None, "operator", otel.name = format_args!("operator {action}"), order.id = order_id.0);
+        let span = act_span(action);
+        span.record("order.id", order_id.0);
         let decided = self.decide(order_id, expected, event);
         let moved = decided.instrument(span.clone()).await;
         if let Ok(snapshot) = &moved {

@@ -2,10 +2,10 @@
 
 use jetstream::{OutboundEvent, replay_subject};
 use payments_sql::queries::admin as sql;
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 use uuid::Uuid;
 
-use super::{Act, AdminError, OperatorDesk, publish};
+use super::{Act, AdminError, OperatorDesk, act_span, publish, touches};
 use crate::orders_consumer::CONSUMER;
 
 const NO_LETTER: AdminError = AdminError::NotFound("dead letter");
@@ -58,6 +58,8 @@ impl OperatorDesk {
     ) -> Result<sql::LetterRow, AdminError> {
         let letter = self.letter(letter_id).await?;
         let event = again(&letter, self.letter_body(letter_id).await?)?;
+        let span = act_span("letter.replay");
+        touches(&span, event.traceparent.as_deref());
         let client = self.books.client().await?;
         let action_id = Uuid::now_v7();
         let begun = self
@@ -71,7 +73,7 @@ impl OperatorDesk {
         if self.books.settle(client, begun)?.is_none() {
             return Err(discarded());
         }
-        let published = publish(&self.letters, event).await;
+        let published = publish(&self.letters, event).instrument(span).await;
         if published.is_err() {
             self.undo_replay(letter_id).await;
         }
@@ -103,6 +105,9 @@ impl OperatorDesk {
         act: &Act,
     ) -> Result<sql::LetterRow, AdminError> {
         self.letter(letter_id).await?;
+        let span = act_span("letter.discard");
+        let body = self.letter_body(letter_id).await?;
+        touches(&span, body.traceparent.as_deref());
         let client = self.books.client().await?;
         let done = self
             .books
@@ -111,6 +116,7 @@ impl OperatorDesk {
                     .bind(&client, &act.who, &letter_id, &Uuid::now_v7(), &act.why)
                     .opt(),
             )
+            .instrument(span)
             .await;
         match self.books.settle(client, done)? {
             Some(_action_id) => self.letter(letter_id).await,

@@ -4,7 +4,9 @@ use payment::ledger::ApplyError;
 use payment::{DeskError, Ignored, OrderId, Payment, PaymentId, Refusal};
 use payments_sql::queries::admin as sql;
 
-use super::{Act, AdminError, OperatorDesk};
+use tracing::Instrument as _;
+
+use super::{Act, AdminError, OperatorDesk, act_span, touches};
 
 /// Payments that one statement wakes: milliseconds of locks.
 const WAKE_ROWS: i64 = 1_000;
@@ -39,7 +41,15 @@ impl OperatorDesk {
         let action_id = self
             .begin(act, "refund.insist", &id.to_string(), Some(expected))
             .await?;
-        let insisted = match self.desk.insist_refund(id, expected).await {
+        let span = act_span("refund.insist");
+        let answer = self.desk.insist_refund(id, expected);
+        let answer = answer.instrument(span.clone()).await;
+        if let Ok(answered) = &answer {
+            span.record("order.id", answered.payment.request.order_id.0);
+            touches(&span, answered.payment.request.traceparent.as_deref());
+        }
+        drop(span);
+        let insisted = match answer {
             Ok(answered) if answered.ignored == Some(Ignored::RefundKnown) => {
                 let refund = answered.payment.refund.as_str();
                 let text =
@@ -59,7 +69,8 @@ impl OperatorDesk {
     /// Brings every look-up forward that waits for its time; how many.
     pub(crate) async fn settle_open_attempts(&self, act: &Act) -> Result<usize, AdminError> {
         let action_id = self.begin(act, "attempts.settle", "all", None).await?;
-        let woken = self.wake_look_ups().await;
+        let span = act_span("attempts.settle");
+        let woken = self.wake_look_ups().instrument(span).await;
         let text = woken
             .as_ref()
             .map(|woken| format!("{woken} look-ups brought forward"));

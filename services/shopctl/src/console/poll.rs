@@ -203,6 +203,9 @@ async fn look_at(
     nobody_looks: impl Fn() -> bool + Send,
 ) {
     let mut all: Vec<Seen> = watched.processes.iter().map(|_| Seen::default()).collect();
+    // Whoever opens the page first is told that there is something to look at.
+    let nothing_yet = json!({ "list": [], "more": false });
+    seen.send_replace(as_told(watched, &all, &nothing_yet, now_ms()));
     loop {
         if !nobody_looks() {
             let (answers, sagas) =
@@ -211,18 +214,19 @@ async fn look_at(
             for (one, answer) in all.iter_mut().zip(answers) {
                 one.take(answer, now_ms);
             }
-            let processes: Vec<Value> = watched
-                .processes
-                .iter()
-                .zip(&all)
-                .map(|(process, one)| {
-                    view::process(&process.name, &one.presence, one.tree.as_ref())
-                })
-                .collect();
-            let text =
-                json!({ "watching": true, "at": now_ms, "processes": processes, "sagas": sagas });
-            seen.send_replace(text.to_string());
+            seen.send_replace(as_told(watched, &all, &sagas, now_ms));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// What was seen, as the page's JSON.
+fn as_told(watched: &Watched, all: &[Seen], sagas: &Value, at: u64) -> String {
+    let processes: Vec<Value> = watched
+        .processes
+        .iter()
+        .zip(all)
+        .map(|(process, one)| view::process(&process.name, &one.presence, one.tree.as_ref()))
+        .collect();
+    json!({ "watching": true, "at": at, "processes": processes, "sagas": sagas }).to_string()
 }

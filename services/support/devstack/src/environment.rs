@@ -8,6 +8,7 @@ use crate::pki::Pki;
 use crate::portmap::{PortMap, service_of};
 use crate::ports::loopback;
 use crate::roles::DATABASES;
+use crate::user_keys::UserKeyFiles;
 
 /// Users who may log in on a development stack: `email:password:customer_id`.
 pub const DEMO_USERS: &str = "ada@example.com:correct-horse:00000000-0000-7000-8000-000000000001,\
@@ -40,6 +41,7 @@ pub(crate) fn service_env(
     process: &str,
     ports: &PortMap,
     pki: &Pki,
+    user_keys: &UserKeyFiles,
     cluster: &Cluster,
     nats: &Nats,
 ) -> Vec<(String, String)> {
@@ -73,9 +75,10 @@ pub(crate) fn service_env(
             ("SHOPAPI_HTTP_ADDR", loopback(ports.gateway).to_string()),
             ("SHOPAPI_ORDERS_URL", ports.urls_of("orders")),
             ("SHOPAPI_INVENTORY_URL", ports.urls_of("inventory")),
+            ("SHOPAPI_USER_JWT_SECRET_FILE", path(&user_keys.current())),
             (
-                "SHOPAPI_USER_JWT_SECRET",
-                cluster.secrets().user_jwt_secret().to_owned(),
+                "SHOPAPI_USER_JWT_SECRET_PREVIOUS_FILE",
+                path(&user_keys.previous()),
             ),
             ("SHOPAPI_DEMO_USERS", DEMO_USERS.to_owned()),
         ]),

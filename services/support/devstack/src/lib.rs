@@ -52,6 +52,7 @@ mod stack;
 mod state;
 mod testing;
 mod tools;
+mod user_keys;
 mod watcher;
 
 pub use child::Signal;
@@ -72,3 +73,4 @@ pub use stack::{SERVICES, Stack, StackOptions};
 pub use state::StateDir;
 pub use testing::{Migrate, TestStack, with_migrated_databases, workspace_root};
 pub use tools::{ToolOptions, Tools};
+pub use user_keys::UserKeyFiles;

@@ -11,9 +11,7 @@ use rand::Rng;
 use crate::error::Error;
 use crate::roles::{AUDIT_ROLE, DATABASES, SUPERUSER};
 
-const USER_JWT: &str = "user_jwt_secret";
-
-/// The passwords of the database roles and the key that signs users' tokens.
+/// The passwords of the database roles.
 #[derive(Clone)]
 pub struct Secrets {
     file: PathBuf,
@@ -63,12 +61,6 @@ impl Secrets {
         self.values.get(role).map_or("", String::as_str)
     }
 
-    /// The HS256 key of users' tokens.
-    #[must_use]
-    pub fn user_jwt_secret(&self) -> &str {
-        self.password(USER_JWT)
-    }
-
     /// Where they are kept.
     #[must_use]
     pub fn file(&self) -> &Path {
@@ -80,18 +72,26 @@ fn names() -> impl Iterator<Item = &'static str> {
     DATABASES
         .iter()
         .flat_map(|database| [database.owner, database.runtime])
-        .chain([SUPERUSER, AUDIT_ROLE, USER_JWT])
+        .chain([SUPERUSER, AUDIT_ROLE])
 }
 
 /// 256 random bits; hexadecimal, so it needs no quoting in SQL, URLs and environment variables.
-fn random_hex() -> String {
+pub(crate) fn random_hex() -> String {
     let bytes: [u8; 32] = rand::rng().random();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write_private(file: &Path, values: &BTreeMap<String, String>) -> Result<(), Error> {
+    let text: String = values
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect();
+    write_private_bytes(file, text.as_bytes())
+}
+
+/// For its owner only. Written beside and renamed: a crash leaves the old contents or the new ones, never half a file.
+pub(crate) fn write_private_bytes(file: &Path, bytes: &[u8]) -> Result<(), Error> {
     let doing = || format!("writing {}", file.display());
-    // Written beside and renamed: a crash leaves the old passwords or the new ones, never half a file.
     let fresh = file.with_extension("new");
     let mut out = OpenOptions::new()
         .create(true)
@@ -100,9 +100,7 @@ fn write_private(file: &Path, values: &BTreeMap<String, String>) -> Result<(), E
         .mode(0o600)
         .open(&fresh)
         .map_err(Error::io(doing()))?;
-    for (name, value) in values {
-        writeln!(out, "{name}={value}").map_err(Error::io(doing()))?;
-    }
+    out.write_all(bytes).map_err(Error::io(doing()))?;
     out.sync_all().map_err(Error::io(doing()))?;
     std::fs::rename(&fresh, file).map_err(Error::io(doing()))
 }

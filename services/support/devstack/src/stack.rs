@@ -26,6 +26,7 @@ use crate::secrets::Secrets;
 use crate::service::{Console, Restart, Service, ServiceSpec};
 use crate::state::StateDir;
 use crate::tools::Tools;
+use crate::user_keys::UserKeyFiles;
 
 /// The services in the order they start; they stop in reverse.
 pub const SERVICES: [&str; 4] = ["inventory", "payments", "orders", "gateway"];
@@ -62,6 +63,7 @@ pub struct Stack {
     pub cluster: Cluster,
     options: StackOptions,
     pki: Pki,
+    user_keys: UserKeyFiles,
     state: StateDir,
 }
 
@@ -96,6 +98,7 @@ impl Stack {
         }
         let secrets = Secrets::load_or_create(&state.secrets())?;
         let pki = Pki::load_or_create(&state.pki())?;
+        let user_keys = UserKeyFiles::open_or_create(&state.user_keys())?;
         std::fs::write(state.path().join(PORTS_FILE), options.ports.to_text())
             .map_err(Error::io("writing down the ports"))?;
         progress.step("starting PostgreSQL");
@@ -127,6 +130,7 @@ impl Stack {
             cluster,
             options,
             pki,
+            user_keys,
             state,
         })
     }
@@ -185,6 +189,7 @@ impl Stack {
             name,
             &self.options.ports,
             &self.pki,
+            &self.user_keys,
             &self.cluster,
             &self.nats,
         );
@@ -280,6 +285,12 @@ impl Stack {
     #[must_use]
     pub fn pki(&self) -> &Pki {
         &self.pki
+    }
+
+    /// The secrets that sign users' tokens.
+    #[must_use]
+    pub fn user_keys(&self) -> &UserKeyFiles {
+        &self.user_keys
     }
 
     /// Where everything listens.

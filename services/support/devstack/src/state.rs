@@ -124,6 +124,12 @@ impl StateDir {
         self.path.join("pki")
     }
 
+    /// The secrets that sign users' tokens.
+    #[must_use]
+    pub fn user_keys(&self) -> PathBuf {
+        self.path.join("user-jwt")
+    }
+
     /// The file with the passwords.
     #[must_use]
     pub fn secrets(&self) -> PathBuf {
