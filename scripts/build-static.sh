@@ -9,7 +9,7 @@ usage: scripts/build-static.sh OUT
 
 Puts shopapi, shopctl, shopapi.cdx.json and shopctl.cdx.json into the folder OUT.
 
-  CARGO_PROFILE     cargo profile: image (default; with link-time optimisation) or release
+  CARGO_PROFILE     cargo profile: image (default; with link-time optimisation), release or dev
   BUILD_JOBS        compilers at once (default: cargo's own)
   CARGO_TARGET_DIR  where cargo works
 
@@ -37,7 +37,8 @@ RUSTFLAGS="-C target-feature=+crt-static"
 export RUSTFLAGS
 jobs=${BUILD_JOBS:-${CARGO_BUILD_JOBS:-}}
 cargo build --locked --profile "$profile" --target "$host" ${jobs:+--jobs "$jobs"} --package shopapi --package shopctl
-built=${CARGO_TARGET_DIR:-target}/$host/$profile
+case $profile in dev) folder=debug ;; *) folder=$profile ;; esac
+built=${CARGO_TARGET_DIR:-target}/$host/$folder
 for name in shopapi shopctl; do
   cp "$built/$name" "$out/$name.new"
   # Symbols are a third of the file; a panic still names its place.

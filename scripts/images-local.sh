@@ -16,7 +16,7 @@ deploy/.env away: the next `make up` uses the public images again.
   prometheus         Debian's prometheus and busybox
   Collector, Jaeger  no images: `shopctl telemetry` stands in for both.   Grafana: left out
 
-  CARGO_PROFILE   release (default) or image, with link-time optimisation, as in public builds
+  CARGO_PROFILE   release (default); image, with link-time optimisation, as in public builds; dev: built soon, large and slow
   BUILD_JOBS      compilers at once
   SHOPAPI_IMAGES  where root file systems and binaries are kept (default: .dev/images)
 TXT
