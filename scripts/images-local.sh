@@ -186,6 +186,8 @@ done
 {
   echo "# Copied from deploy/local.env by scripts/images-local.sh; scripts/images-local.sh --remove takes it away."
   grep -v '^#' deploy/local.env
+  echo "# make up takes them as they are."
+  echo "BUILD=no"
 } >deploy/.env
 step "done; \`make up\` now uses these images:"
 echo

@@ -52,10 +52,14 @@ if [ "${BUILD:-}" != no ] && ! grep -qs '^BUILD=no' deploy/.env; then
   done
 fi
 
+# Installs Compose where it is missing, before two of them would at once.
+scripts/compose.sh version >/dev/null
 step "starting (scale $scale)"
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
 scripts/compose.sh up --detach --no-build --remove-orphans \
   --scale orders="$scale" --scale inventory="$scale" --scale payments="$scale" 2>&1 |
-  { grep -E --line-buffered 'rror|Pulling|Pulled|unhealthy|failed' || true; } &
+  tee "$said" | { grep -E --line-buffered 'rror|Pulling|Pulled|unhealthy|failed' || true; } &
 starting=$!
 
 # One line per container: name, state, health, exit code. Chores are done when they ended with 0.
@@ -77,7 +81,12 @@ while :; do
   fi
   if ! kill -0 "$starting" 2>/dev/null; then
     wait "$starting" || true
-    [ "$(wc -l <<<"$now")" -gt 1 ] || [ "$now" = "ok 0 of 0" ] || break
+    if [ "$now" = "ok 0 of 0" ]; then
+      tail -n 20 "$said" >&2
+      echo "up: Compose started nothing; see above" >&2
+      exit 1
+    fi
+    [ "$(wc -l <<<"$now")" -gt 1 ] || break
     # Compose starts what depends on something only when that is ready: when it gave up, nothing else will come.
     states | awk '$2 == "created" { stuck = 1 } END { exit !stuck }' && failed=yes
     states | awk '$2 == "exited" && $4 != 0 { dead = 1 } END { exit !dead }' && failed=yes
