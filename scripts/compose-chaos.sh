@@ -26,6 +26,8 @@ wanted() {
 mapfile -t names < <(wanted "$@" | grep -v -- '-run-')
 [ "${#names[@]}" -gt 0 ] || { echo "compose-chaos: nothing runs; start it with: make up" >&2; exit 1; }
 
+# Enough goods that every order is about money too.
+scripts/compose.sh run --rm --no-deps --quiet-pull --env SHOPCTL_OFFER_FOR_LOAD=20 catalogue
 seconds=$((${#names[@]} * 8 + 10))
 report=$(mktemp)
 python3 scripts/order-load.py --seconds "$seconds" >"$report" 2>&1 &

@@ -18,7 +18,7 @@ use shopapi_postgres::PgConfig;
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
-use crate::catalogue::{offer as put_on_offer, small};
+use crate::catalogue::{offer as put_on_offer, small, wide};
 use crate::ui::Ui;
 
 /// How long a server may take to accept connections: platforms start us beside it.
@@ -50,6 +50,14 @@ pub struct OfferArgs {
     /// The CAs that vouch for the server
     #[arg(long, value_name = "FILE", env = "SHOPCTL_DATABASE_CA")]
     ca: Option<PathBuf>,
+    /// Also this many products that no load can sell out, for load and fault tests
+    #[arg(
+        long,
+        value_name = "N",
+        env = "SHOPCTL_OFFER_FOR_LOAD",
+        default_value_t = 0
+    )]
+    for_load: usize,
 }
 
 /// One database server and what it holds.
@@ -126,7 +134,8 @@ pub async fn run(args: &ProvisionArgs, ui: &Ui) -> Result<ExitCode> {
 /// When the database refuses.
 pub async fn offer(args: &OfferArgs, ui: &Ui) -> Result<ExitCode> {
     let config = config(&secret(&args.url_file)?, args.ca.as_deref())?;
-    let products = small();
+    let mut products = small();
+    products.extend(wide(args.for_load));
     put_on_offer(&patiently(&config, ui).await?, &products).await?;
     ui.line(format!("{} products are on offer", products.len()));
     Ok(ExitCode::SUCCESS)
