@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Says which share of the work each replica did, from the metrics behind the Collector.
 
-usage: scripts/replica-shares.py [--url URL] [--least PERCENT] [--since FILE] [--write FILE]
+usage: scripts/replica-shares.py --replicas N [--url URL] [--least PERCENT] [--since FILE] [--write FILE]
 
 Counts orders created, stock reservations and payments per process. --write keeps the counts, --since takes kept ones away, so that only what happened in
-between is told; --least (20) is the share below which a replica makes the exit code 1.
+between is told. Exit code 1 when fewer than N processes of a service did --least (20) percent of it. Processes that did nothing are not shown: the metrics
+still have those that ended.
 """
 
 import argparse
@@ -42,6 +43,7 @@ def counts(url):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default="http://127.0.0.1:8889/metrics")
+    parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--least", type=float, default=20)
     parser.add_argument("--since")
     parser.add_argument("--write")
@@ -56,16 +58,16 @@ def main():
             before = json.load(file)
         for service, replicas in now.items():
             replicas.subtract(before.get(service, {}))
-    too_idle = False
+    too_few = False
     for service, replicas in now.items():
         whole = sum(replicas.values())
-        for instance, count in sorted(replicas.items()):
-            share = 100 * count / whole if whole else 0
-            too_idle |= share < args.least
-            print(f"{service:<10} {instance[:8]}  {count:6.0f}  {share:5.1f} %")
-    if too_idle:
-        print(f"a replica did less than {args.least:.0f} %", file=sys.stderr)
-    return 1 if too_idle else 0
+        shares = {instance: 100 * count / whole for instance, count in replicas.items() if count}
+        for instance, share in sorted(shares.items()):
+            print(f"{service:<10} {instance[:8]}  {replicas[instance]:6.0f}  {share:5.1f} %")
+        too_few |= sum(share >= args.least for share in shares.values()) < args.replicas
+    if too_few:
+        print(f"fewer than {args.replicas} replicas of a service did {args.least:.0f} % of the work", file=sys.stderr)
+    return 1 if too_few else 0
 
 
 if __name__ == "__main__":

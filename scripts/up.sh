@@ -74,7 +74,8 @@ verdict() {
 
 shown=
 while :; do
-  now=$(states | verdict)
+  # A container that is being replaced may be gone before Compose has looked at it.
+  now=$({ states || true; } | verdict)
   if [ "$now" != "$shown" ]; then
     step "$(tail -n 1 <<<"$now" | cut -c4-) ready$(head -n -1 <<<"$now" | sed 's/^shopapi-//' | head -n 4 | tr '\n' ';' | sed 's/^/; /; s/;$//; s/;/; /g; s/  */ /g')"
     shown=$now
