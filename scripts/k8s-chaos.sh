@@ -65,6 +65,7 @@ load_for() {
   kill -0 "$load" 2>/dev/null || { cat "$report" >&2; fail "no orders can be placed at $url"; }
 }
 load_end() {
+  kill -TERM "$load" 2>/dev/null || true
   wait "$load" || true
   load=
   cat "$report"
@@ -93,14 +94,14 @@ for one in re.split(r"^---$", text, flags=re.M):
 }
 pods() { k get pods --selector "$mine" --field-selector status.phase=Running --output name; }
 # The pods that are there and ready, by uid.
-uids() { k get pods --selector "$mine,app.kubernetes.io/component in (gateway, orders, inventory, payments)" --output jsonpath='{range .items[*]}{.metadata.uid}{"\n"}{end}' | sort; }
+uids() { k get pods --selector "$mine,app.kubernetes.io/component in (gateway, orders, inventory, payments)" --output go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.uid}}{{"\n"}}{{end}}{{end}}' | sort; }
 
 began=$SECONDS
 case $what in
   audit) audit ;;
   upgrade | rollback)
     before=$(uids)
-    load_for 90
+    load_for 600
     if [ "$what" = upgrade ]; then
       settings=()
       for name in gateway orders inventory payments; do settings+=(--set-string "$name.podAnnotations.rolled=$began-$(date +%s)"); done
@@ -109,11 +110,12 @@ case $what in
       helm rollback "$RELEASE" --namespace "$NAMESPACE" --wait --timeout "$TIMEOUT"
     fi
     echo "$what took $((SECONDS - began - 5)) s; pods of before that are still there: $(comm -12 <(echo "$before") <(uids) | wc -l) of $(wc -l <<<"$before")"
+    sleep 15
     load_end
     ;;
   pods)
     mapfile -t all < <(pods)
-    load_for $((${#all[@]} * 14 + 10))
+    load_for 1800
     for pod in "${all[@]}"; do
       at=$SECONDS
       # Whoever replaces it: a pod of the same name, or another one of its ReplicaSet.
@@ -136,7 +138,7 @@ case $what in
     serial() { openssl x509 -noout -serial -in "$pki/$1/tls.crt"; }
     before=$(restarts)
     was=$(serial orders)
-    load_for "${SECONDS_OF_LOAD:-150}"
+    load_for 600
     rm -f "$pki"/*/tls.crt "$pki"/*/tls.key
     scripts/gen-certs.sh --dir "$pki" --namespace "$NAMESPACE" | tail -n 1
     scripts/k8s-secrets.sh --tls-only "$pki" >/dev/null
@@ -150,6 +152,7 @@ case $what in
     done
     [ "$served" = "$(serial orders)" ] || fail "orders serves $served still"
     echo "✓ orders serves the new certificate $((SECONDS - began - 5)) s after the load began"
+    sleep 30
     load_end
     [ "$(restarts)" = "$before" ] || fail "pods were restarted"
     echo "✓ no pod was restarted"

@@ -4,7 +4,7 @@
 usage: scripts/order-load.py [--orders N | --seconds S] [--workers W] [--rate R] [--url URL]
 
 Without --rate each worker is a customer who repeats what failed, under the same idempotency key. With it orders begin at that pace whatever becomes of
-those before, each on a connection of its own and each once: what is not answered 2xx is lost to the customer and counted.
+those before, each on a connection of its own and each once: what is not answered 2xx is lost to the customer and counted. SIGTERM ends it early and in order.
 
 Prints how many orders were accepted, how often an answer was another one, and how long acceptance took. Exit code 1 when an order was never accepted.
 """
@@ -13,6 +13,7 @@ import argparse
 import collections
 import http.client
 import json
+import signal
 import statistics
 import sys
 import threading
@@ -64,11 +65,12 @@ class Customer:
     def once(self, *request):
         """One try on a connection of its own."""
         self.connection = None
-        status, _ = self.call(*request)
+        status, body = self.call(*request)
         if self.connection:
             self.connection.close()
         if status not in {200, 201, 202}:
-            self.failures[status] += 1
+            kind = body.get("type", "") if isinstance(body, dict) else ""
+            self.failures[f"{status} {kind.rsplit('/', 1)[-1]}".strip()] += 1
         return status in {200, 201, 202}
 
     def register(self):
@@ -121,7 +123,7 @@ def main():
     lock = threading.Lock()
 
     def work(customer):
-        while end is None or time.monotonic() < end:
+        while not stopped.is_set() and (end is None or time.monotonic() < end):
             with lock:
                 number = next(numbers, None)
             if number is None:
@@ -130,6 +132,8 @@ def main():
                 time.sleep(max(0, began + number / args.rate - time.monotonic()))
             customer.order(sku, number, is_tried_once=bool(args.rate))
 
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     began = time.monotonic()
     threads = [threading.Thread(target=work, args=(customer,)) for customer in customers]
     for thread in threads:

@@ -57,13 +57,15 @@ def main():
         with open(args.since, encoding="utf-8") as file:
             before = json.load(file)
         for service, replicas in now.items():
-            replicas.subtract(before.get(service, {}))
+            # The metrics forget a process some minutes after its end.
+            known = before.get(service, {})
+            replicas.subtract({instance: count for instance, count in known.items() if instance in replicas})
     too_few = False
     for service, replicas in now.items():
         whole = sum(replicas.values())
         shares = {instance: 100 * count / whole for instance, count in replicas.items() if count}
         for instance, share in sorted(shares.items()):
-            print(f"{service:<10} {instance[:8]}  {replicas[instance]:6.0f}  {share:5.1f} %")
+            print(f"{service:<10} {instance[-8:]}  {replicas[instance]:6.0f}  {share:5.1f} %")
         too_few |= sum(share >= args.least for share in shares.values()) < args.replicas
     if too_few:
         print(f"fewer than {args.replicas} replicas of a service did {args.least:.0f} % of the work", file=sys.stderr)

@@ -183,38 +183,43 @@ async fn serve(
     }
 }
 
-/// Ready needs a database that answers and has the schema this program knows.
+/// Ready needs a database whose schema this program knows, seen once: schemas only grow. From then on a database that is away makes the
+/// gateway degraded and not unready: who is logged in buys on, while logins are answered 503.
 fn check_database(readiness: &Readiness, pool: ReadPool) {
+    let pinged = pool.clone();
+    readiness.advisory_check("database", move || {
+        let pool = pinged.clone();
+        async move { pool.ping().await.is_ok() }
+    });
     let migrated = Arc::new(AtomicBool::new(false));
-    readiness.check("database", move || {
+    readiness.check("schema", move || {
         let (pool, migrated) = (pool.clone(), Arc::clone(&migrated));
         async move {
-            // Schemas only grow, so once seen is seen.
-            if migrated.load(Ordering::Acquire) {
-                return pool.ping().await.is_ok();
-            }
-            let Ok(client) = pool.get().await else {
-                return false;
-            };
-            match migrate::state(&client, Schema::Gateway).await {
-                Ok(SchemaState::Ready) => {
-                    migrated.store(true, Ordering::Release);
-                    true
-                }
-                Ok(SchemaState::Behind { found, needed }) => {
-                    warn!(
-                        found,
-                        needed, "gatewaydb lacks migrations: run `shopapi migrate`"
-                    );
-                    false
-                }
-                Err(error) => {
-                    warn!(%error, "the schema's version cannot be read");
-                    false
-                }
-            }
+            let known = migrated.load(Ordering::Acquire) || is_migrated(&pool).await;
+            migrated.store(known, Ordering::Release);
+            known
         }
     });
+}
+
+async fn is_migrated(pool: &ReadPool) -> bool {
+    let Ok(client) = pool.get().await else {
+        return false;
+    };
+    match migrate::state(&client, Schema::Gateway).await {
+        Ok(SchemaState::Ready) => true,
+        Ok(SchemaState::Behind { found, needed }) => {
+            warn!(
+                found,
+                needed, "gatewaydb lacks migrations: run `shopapi migrate`"
+            );
+            false
+        }
+        Err(error) => {
+            warn!(%error, "the schema's version cannot be read");
+            false
+        }
+    }
 }
 
 #[cfg(test)]

@@ -159,10 +159,27 @@ impl Readiness {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = bool> + Send + 'static,
     {
+        self.add_check(name, true, check);
+    }
+
+    /// Adds an advisory condition that is computed when a probe asks: while it does not hold the service is degraded, not unready.
+    pub fn advisory_check<F, Fut>(&self, name: &'static str, check: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        self.add_check(name, false, check);
+    }
+
+    fn add_check<F, Fut>(&self, name: &'static str, needed: bool, check: F)
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
         let source = Source::Check(Arc::new(move || Box::pin(check())));
         self.conditions().push(Condition {
             name,
-            needed: true,
+            needed,
             source,
         });
     }
