@@ -92,7 +92,8 @@ for one in re.split(r"^---$", text, flags=re.M):
   k delete pod "$RELEASE-audit" --wait=false >/dev/null
   [ "$phase" = Succeeded ] || fail "the audit ended as $phase"
 }
-pods() { k get pods --selector "$mine" --field-selector status.phase=Running --output name; }
+# Those that stay.
+pods() { k get pods --selector "$mine" --field-selector status.phase=Running --output go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}pod/{{.metadata.name}}{{"\n"}}{{end}}{{end}}'; }
 # The pods that are there and ready, by uid.
 uids() { k get pods --selector "$mine,app.kubernetes.io/component in (gateway, orders, inventory, payments)" --output go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.uid}}{{"\n"}}{{end}}{{end}}' | sort; }
 
