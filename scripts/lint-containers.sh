@@ -8,8 +8,8 @@ usage() {
 usage: scripts/lint-containers.sh
 
 hadolint, shellcheck, yamllint and `docker compose config` with the public images and with those of deploy/local.env; then what a person would look for:
-every image pinned, every port on loopback, every container without capabilities, and the bills of materials valid. Tools are installed into
-.dev/tools/containers once.
+every image pinned, every port on loopback, every container without capabilities, .dockerignore lets through what a build reads, and the bills of
+materials valid. Tools are installed into .dev/tools/containers once.
 TXT
 }
 
@@ -33,6 +33,7 @@ export PATH="$venv/bin:$PATH"
 hadolint --failure-threshold style deploy/Dockerfile
 shellcheck -x scripts/*.sh scripts/images/*.sh deploy/postgres/*.sh
 yamllint --strict deploy/compose.yaml deploy/compose.ports.yaml
+python3 scripts/check-context.py
 
 rendered=$(mktemp -d)
 trap 'rm -rf "$rendered"' EXIT
@@ -56,4 +57,4 @@ sys.exit(f"bill of materials: {problem}" if problem else 0)
 PY
   done
 fi
-echo "containers: Dockerfile, scripts, compose files and bills of materials are fine"
+echo "containers: Dockerfile, build context, scripts, compose files and bills of materials are fine"
