@@ -16,7 +16,7 @@ import yaml
 import plan
 import schemas
 from objects import containers, matches, name_of, of_kind, pod_templates, secrets_of_volume
-from render import CASES, CHART, HELMS, OLDEST, REFUSED, VALIDATED, rendered, run_helm, text
+from render import CASES, CHART, HELMS, OLDEST, REFUSED, VALIDATED, released_as, rendered, run_helm, text
 
 ROOT = CHART.parent.parent.parent
 PORT_NAMES = re.compile(r"^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$")
@@ -290,6 +290,18 @@ def no_pod_leaves_before_its_successor_is_ready():
             program = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][0]
             # The images have no shell, so this is the path of our own program in deploy/Dockerfile.
             assert re.search(rf"COPY --from=build \S+ {re.escape(program)}$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE), program
+
+
+@check
+def another_version_of_ours_restarts_no_server_of_others():
+    """PostgreSQL, NATS, Collector and Jaeger are single pods: a changed label in their template would be an outage with each release."""
+    old, new = ({name_of(d): d for d in released_as("everything", number)} for number in ("7.0.1", "7.0.2"))
+    assert old["Deployment/shopapi-orders"] != new["Deployment/shopapi-orders"], "the two renderings have the same version"
+    servers = [name for name, document in old.items() if document["kind"] == "StatefulSet"] + ["Deployment/shopapi-otel-collector", "Deployment/shopapi-jaeger"]
+    assert len(servers) == 7, servers
+    for name in servers:
+        assert old[name]["spec"]["template"] == new[name]["spec"]["template"], f"{name} restarts with another version of the chart"
+        assert old[name]["spec"].get("volumeClaimTemplates") == new[name]["spec"].get("volumeClaimTemplates"), f"{name}: its volumes cannot be changed"
 
 
 @check

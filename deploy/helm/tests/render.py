@@ -4,7 +4,10 @@ import functools
 import json
 import os
 import pathlib
+import re
+import shutil
 import subprocess
+import tempfile
 
 import yaml
 
@@ -89,6 +92,20 @@ def text(case, helm, version):
     if done.returncode != 0:
         raise AssertionError(f"{case}, {helm}, Kubernetes {version}: {done.stderr.strip()}")
     return done.stdout
+
+
+def released_as(case, number):
+    """The objects of a case when chart and program carry this version number."""
+    files, values = CASES[case]
+    with tempfile.TemporaryDirectory() as folder:
+        chart = pathlib.Path(folder) / CHART.name
+        shutil.copytree(CHART, chart)
+        description = chart / "Chart.yaml"
+        description.write_text(re.sub(r"^(version|appVersion): .*$", rf'\1: "{number}"', description.read_text(), flags=re.MULTILINE))
+        arguments = ["template", "shopapi", str(chart), "--namespace", "shopapi", "--kube-version", VALIDATED[-1]]
+        done = run_helm("helm 3", arguments + [f"--values={chart / name}" for name in files], values)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if document]
 
 
 @functools.lru_cache(maxsize=None)
