@@ -8,11 +8,13 @@ usage() {
   cat <<'TXT'
 usage: scripts/k8s-chaos.sh upgrade | rollback | pods | rotate PKI-DIR | audit
 
-All but `audit` place orders meanwhile, each once, on a connection of its own, and count every answer that is not 2xx.
+All but `audit` place orders meanwhile, each once, on a connection of its own, count every answer that is not 2xx, and end with the audit. They fail when an
+order was lost, when an old pod is left, or when the books do not agree; `pods` takes away the only server of each database, so there lost answers are
+printed and the audit decides.
 
-  upgrade    helm upgrade that gives the pods of the four services another annotation, waits until the new ones serve
-  rollback   helm rollback to the revision before
-  pods       deletes each pod in turn, those of databases and NATS too, and waits until it is back; then the audit
+  upgrade    helm upgrade that gives the pods of the four services another annotation, waits until the old ones are gone
+  rollback   helm rollback to the revision before, the same way: run it after `upgrade`
+  pods       deletes each pod in turn, those of databases and NATS too, and waits until it is back
   rotate     renews every certificate of PKI-DIR (a set of scripts/gen-certs.sh) and replaces the Secrets; waits until it is served
   audit      the books of every database, in a pod of shopctl
 
@@ -64,11 +66,24 @@ load_for() {
   sleep 5
   kill -0 "$load" 2>/dev/null || { cat "$report" >&2; fail "no orders can be placed at $url"; }
 }
+problems=()
+# load_end must-not-lose | may-lose
 load_end() {
-  kill -TERM "$load" 2>/dev/null || true
-  wait "$load" || true
+  local lost=0
+  kill -TERM "$load" 2>/dev/null || problems+=("the load ended before what it was there for")
+  wait "$load" || lost=1
   load=
   cat "$report"
+  if ! grep -q ' never accepted$' "$report"; then
+    problems+=("the load broke off")
+  elif [ "$lost" = 1 ] && [ "$1" = must-not-lose ]; then
+    problems+=("orders were lost")
+  fi
+}
+# Says all that is wrong, and ends.
+verdict() {
+  [ "${#problems[@]}" -eq 0 ] || fail "$what:$(printf ' %s;' "${problems[@]}")"
+  echo "✓ $what"
 }
 audit() {
   k delete pod "$RELEASE-audit" --ignore-not-found --wait >/dev/null
@@ -90,7 +105,14 @@ for one in re.split(r"^---$", text, flags=re.M):
   done
   k logs "$RELEASE-audit"
   k delete pod "$RELEASE-audit" --wait=false >/dev/null
-  [ "$phase" = Succeeded ] || fail "the audit ended as $phase"
+  [ "$phase" = Succeeded ] || problems+=("the audit ended as $phase")
+}
+# Helm waits for new pods to be ready; those of before stay for minReadySeconds after that.
+rolled_out() {
+  local name
+  for name in gateway orders inventory payments; do
+    k rollout status "deployment/$RELEASE-$name" --timeout 300s >/dev/null || problems+=("$name is not rolled out")
+  done
 }
 # Those that stay.
 pods() { k get pods --selector "$mine" --field-selector status.phase=Running --output go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}pod/{{.metadata.name}}{{"\n"}}{{end}}{{end}}'; }
@@ -102,21 +124,25 @@ case $what in
   audit) audit ;;
   upgrade | rollback)
     before=$(uids)
-    load_for 600
+    load_for 3600
     if [ "$what" = upgrade ]; then
       settings=()
       for name in gateway orders inventory payments; do settings+=(--set-string "$name.podAnnotations.rolled=$began-$(date +%s)"); done
-      helm upgrade "$RELEASE" "$chart" --namespace "$NAMESPACE" --reuse-values --wait --timeout "$TIMEOUT" "${settings[@]}" >/dev/null
+      helm upgrade "$RELEASE" "$chart" --namespace "$NAMESPACE" --reset-then-reuse-values --wait --timeout "$TIMEOUT" "${settings[@]}" >/dev/null
     else
       helm rollback "$RELEASE" --namespace "$NAMESPACE" --wait --timeout "$TIMEOUT"
     fi
-    echo "$what took $((SECONDS - began - 5)) s; pods of before that are still there: $(comm -12 <(echo "$before") <(uids) | wc -l) of $(wc -l <<<"$before")"
+    rolled_out
+    left=$(comm -12 <(echo "$before") <(uids) | wc -l)
+    echo "$what took $((SECONDS - began - 5)) s; pods of before that are still there: $left of $(wc -l <<<"$before")"
+    [ "$left" -eq 0 ] || problems+=("$left pods of before are still there")
     sleep 15
-    load_end
+    load_end must-not-lose
+    audit
     ;;
   pods)
     mapfile -t all < <(pods)
-    load_for 1800
+    load_for 3600
     for pod in "${all[@]}"; do
       at=$SECONDS
       # Whoever replaces it: a pod of the same name, or another one of its ReplicaSet.
@@ -130,7 +156,7 @@ case $what in
       [ "$ready" -ge "$wanted" ] || fail "$pod is not replaced"
       printf '✓ %-46s deleted, all ready again after %2d s\n' "${pod#pod/}" $((SECONDS - at))
     done
-    load_end
+    load_end may-lose
     audit
     ;;
   rotate)
@@ -139,7 +165,7 @@ case $what in
     serial() { openssl x509 -noout -serial -in "$pki/$1/tls.crt"; }
     before=$(restarts)
     was=$(serial orders)
-    load_for 600
+    load_for 3600
     rm -f "$pki"/*/tls.crt "$pki"/*/tls.key
     scripts/gen-certs.sh --dir "$pki" --namespace "$NAMESPACE" | tail -n 1
     scripts/k8s-secrets.sh --tls-only "$pki" >/dev/null
@@ -154,8 +180,9 @@ case $what in
     [ "$served" = "$(serial orders)" ] || fail "orders serves $served still"
     echo "✓ orders serves the new certificate $((SECONDS - began - 5)) s after the load began"
     sleep 30
-    load_end
-    [ "$(restarts)" = "$before" ] || fail "pods were restarted"
-    echo "✓ no pod was restarted"
+    load_end must-not-lose
+    if [ "$(restarts)" = "$before" ]; then echo "✓ no pod was restarted"; else problems+=("pods were restarted"); fi
+    audit
     ;;
 esac
+verdict

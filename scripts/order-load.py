@@ -6,7 +6,8 @@ usage: scripts/order-load.py [--orders N | --seconds S] [--workers W] [--rate R]
 Without --rate each worker is a customer who repeats what failed, under the same idempotency key. With it orders begin at that pace whatever becomes of
 those before, each on a connection of its own and each once: what is not answered 2xx is lost to the customer and counted. SIGTERM ends it early and in order.
 
-Prints how many orders were accepted, how often an answer was another one, and how long acceptance took. Exit code 1 when an order was never accepted.
+Prints how many orders were accepted, every status that was answered and how often, how late orders began behind --rate, and how long acceptance took.
+Exit code 1 when an order was never accepted.
 """
 
 import argparse
@@ -25,24 +26,56 @@ import uuid
 GIVE_UP_S = 90
 
 
+class Account:
+    """The one account of all customers, because registering and logging in are throttled by address, and its token, which is renewed in time."""
+
+    def __init__(self, url):
+        self.secret = {"email": f"load-{uuid.uuid4().hex}@example.com", "password": uuid.uuid4().hex}
+        self.token = None
+        # Until the gateway says how long a token lives.
+        self.lives_s = 60
+        self.door = Customer(url, self)
+        self.lock = threading.Lock()
+
+    def register(self):
+        self.door.patiently({201, 409}, "POST", "/api/v1/auth/register", self.secret)
+        self.log_in(None)
+
+    def log_in(self, seen):
+        """A new token, unless somebody else has replaced the one that was seen."""
+        with self.lock:
+            if self.token is not seen:
+                return
+            # The old one stays in use until there is another one: it has most of its life before it.
+            body = self.door.patiently({200}, "POST", "/api/v1/auth/login", self.secret)
+            if body:
+                self.token, self.lives_s = body["access_token"], body["expires_in"]
+
+    def renew_until(self, stopped):
+        while not stopped.wait(self.lives_s / 3):
+            self.log_in(self.token)
+
+
 class Customer:
     """One customer with one connection, who never sends the next order before the last was accepted."""
 
-    def __init__(self, url):
+    def __init__(self, url, account):
         self.netloc = urllib.parse.urlsplit(url).netloc
         self.connection = None
-        self.token = None
+        self.account = account
+        self.answers = collections.Counter()
         self.failures = collections.Counter()
         self.took = []
+        self.late_s = []
         self.lost = 0
 
-    def call(self, method, path, body=None, headers=None):
+    def call(self, method, path, body=None, headers=None, token=None):
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPConnection(self.netloc, timeout=20)
             send = {"content-type": "application/json", **(headers or {})}
-            if self.token:
-                send["authorization"] = f"Bearer {self.token}"
+            if token:
+                send["authorization"] = f"Bearer {token}"
             self.connection.request(method, path, json.dumps(body) if body is not None else None, send)
             answer = self.connection.getresponse()
             return answer.status, json.loads(answer.read() or b"null")
@@ -50,14 +83,17 @@ class Customer:
             self.connection = None
             return type(error).__name__, None
 
-    def patiently(self, wanted, *request):
+    def patiently(self, wanted, *request, is_order=False):
         began = time.monotonic()
         while time.monotonic() - began < GIVE_UP_S:
-            status, body = self.call(*request)
+            token = self.account.token if is_order else None
+            status, body = self.call(*request, token=token)
+            if is_order:
+                self.answers[str(status)] += 1
             if status in wanted:
                 return body
-            if status == 401:
-                self.log_in()
+            if status == 401 and is_order:
+                self.account.log_in(token)
             self.failures[status] += 1
             time.sleep(0.2)
         return None
@@ -65,23 +101,14 @@ class Customer:
     def once(self, *request):
         """One try on a connection of its own."""
         self.connection = None
-        status, body = self.call(*request)
+        status, body = self.call(*request, token=self.account.token)
         if self.connection:
             self.connection.close()
+        self.answers[str(status)] += 1
         if status not in {200, 201, 202}:
             kind = body.get("type", "") if isinstance(body, dict) else ""
             self.failures[f"{status} {kind.rsplit('/', 1)[-1]}".strip()] += 1
         return status in {200, 201, 202}
-
-    def register(self):
-        self.account = {"email": f"load-{uuid.uuid4().hex}@example.com", "password": uuid.uuid4().hex}
-        self.patiently({201, 409}, "POST", "/api/v1/auth/register", self.account)
-        self.log_in()
-
-    def log_in(self):
-        self.token = None
-        body = self.patiently({200}, "POST", "/api/v1/auth/login", self.account)
-        self.token = (body or {}).get("access_token")
 
     def order(self, sku, number, is_tried_once=False):
         method = "tok_declined" if number % 5 == 4 else "tok_ok"
@@ -92,7 +119,7 @@ class Customer:
             done = self.once(*request)
         else:
             # 409: sold out, which is an answer too.
-            done = self.patiently({201, 202, 409}, *request)
+            done = self.patiently({201, 202, 409}, *request, is_order=True)
         self.took.append(time.monotonic() - began)
         self.lost += not done
 
@@ -111,12 +138,10 @@ def main():
     if args.rate:
         # Enough hands for answers that take a second.
         args.workers = max(args.workers, int(args.rate))
-    customers = [Customer(args.url) for _ in range(args.workers)]
-    customers[0].register()
-    for customer in customers[1:]:
-        # One account: registering is throttled by address.
-        customer.account, customer.token = customers[0].account, customers[0].token
-    products = customers[0].patiently({200}, "GET", "/api/v1/products?limit=100")["products"]
+    account = Account(args.url)
+    account.register()
+    customers = [Customer(args.url, account) for _ in range(args.workers)]
+    products = account.door.patiently({200}, "GET", "/api/v1/products?limit=100")["products"]
     sku = max(products, key=lambda product: product["available"])["sku"]
     end = time.monotonic() + args.seconds if args.seconds else None
     numbers = iter(range(args.orders or 10**9))
@@ -129,13 +154,16 @@ def main():
             if number is None:
                 return
             if args.rate:
-                time.sleep(max(0, began + number / args.rate - time.monotonic()))
+                due = began + number / args.rate
+                time.sleep(max(0, due - time.monotonic()))
+                customer.late_s.append(time.monotonic() - due)
             customer.order(sku, number, is_tried_once=bool(args.rate))
 
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     began = time.monotonic()
     threads = [threading.Thread(target=work, args=(customer,)) for customer in customers]
+    threading.Thread(target=account.renew_until, args=(stopped,), daemon=True).start()
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -143,8 +171,13 @@ def main():
     seconds = time.monotonic() - began
     took = sorted(one for customer in customers for one in customer.took)
     lost = sum(customer.lost for customer in customers)
-    failures = sum((customer.failures for customer in customers), collections.Counter())
+    failures, answers = (sum((getattr(customer, name) for customer in customers), collections.Counter()) for name in ("failures", "answers"))
     print(f"{len(took)} orders in {seconds:.1f} s, {len(took) / seconds:.1f}/s, {lost} never accepted")
+    print("answers by status:", ", ".join(f"{status}: {count} ({count / seconds:.1f}/s)" for status, count in sorted(answers.items())) or "none")
+    if args.rate:
+        late = sorted(one for customer in customers for one in customer.late_s)
+        # Orders that wait for hands are not the pace that was asked for.
+        print(f"pace: {args.rate:g}/s asked for, {sum(one > 1 for one in late)} orders began more than a second late, the latest {late[-1] if late else 0:.1f} s")
     if took:
         print(f"acceptance p50 {statistics.median(took) * 1e3:.0f} ms, p99 {took[int(len(took) * 0.99)] * 1e3:.0f} ms, longest {took[-1] * 1e3:.0f} ms")
     print("answers that were counted as lost:" if args.rate else "answers that were repeated:", dict(failures) or "none")
