@@ -5,6 +5,7 @@ set -euo pipefail
 
 DIR=$(cd "$(dirname "$0")/.." && pwd)/deploy/pki
 NAMESPACE=shopapi
+PREFIX=shopapi
 DAYS=365
 CA_DAYS=3650
 IDENTITIES="gateway orders inventory payments shopctl nats postgres"
@@ -13,12 +14,13 @@ DATABASE_SERVERS="orders-db inventory-db payments-db gateway-db"
 
 usage() {
   cat <<USAGE
-usage: scripts/gen-certs.sh [--dir DIR] [--namespace NAME] [--days N]
+usage: scripts/gen-certs.sh [--dir DIR] [--namespace NAME] [--prefix NAME] [--days N]
 
 Makes what is missing, renews what has less than a third of its life left, and never touches what is valid.
 
   --dir DIR         where to (default: deploy/pki)
   --namespace NAME  the Kubernetes namespace in the DNS names (default: $NAMESPACE)
+  --prefix NAME     what stands before the name of each Service there: the release (default: $PREFIX)
   --days N          the life of a certificate (default: $DAYS); the authority lives $CA_DAYS days
 
   DIR/ca.crt ca.key                        the authority: keep ca.key off every server
@@ -35,11 +37,12 @@ die() {
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --dir | --namespace | --days)
+    --dir | --namespace | --prefix | --days)
       [ $# -ge 2 ] || die "$1 needs a value; see --help"
       case $1 in
         --dir) DIR=$2 ;;
         --namespace) NAMESPACE=$2 ;;
+        --prefix) PREFIX=$2 ;;
         --days) DAYS=$2 ;;
       esac
       shift 2
@@ -54,9 +57,11 @@ done
 case $DAYS in
   '' | *[!0-9]* | 0*) die "--days must be a positive whole number" ;;
 esac
-case $NAMESPACE in
-  '' | *[!a-z0-9-]*) die "--namespace must be a Kubernetes name: a-z, 0-9 and -" ;;
-esac
+for name in "$NAMESPACE" "$PREFIX"; do
+  case $name in
+    '' | *[!a-z0-9-]*) die "--namespace and --prefix must be Kubernetes names: a-z, 0-9 and -" ;;
+  esac
+done
 command -v openssl > /dev/null || die "openssl is missing; install it with: apt-get install -y openssl"
 
 umask 077
@@ -154,7 +159,7 @@ names() {
   echo "DNS:localhost"
   for host in $hosts; do
     echo "DNS:$host"
-    service=shopapi-$host
+    service=$PREFIX-$host
     for name in "$service" "$service.$NAMESPACE" "$service.$NAMESPACE.svc" "$service.$NAMESPACE.svc.cluster.local"; do
       # The pods behind a headless service have one label more.
       echo "DNS:$name"

@@ -25,8 +25,8 @@ case $K8S in
     ;;
   existing)
     helm uninstall "$RELEASE" --namespace "$NAMESPACE" --ignore-not-found --wait
-    # What `helm test` made belongs to no release.
-    kubectl --namespace "$NAMESPACE" delete pod,job --selector "app.kubernetes.io/instance=$RELEASE,app.kubernetes.io/component=smoke" --ignore-not-found
+    # What `helm test` made belongs to no release, and neither does a migration that ran as a hook and failed.
+    kubectl --namespace "$NAMESPACE" delete pod,job --selector "app.kubernetes.io/instance=$RELEASE,app.kubernetes.io/component in (smoke, migrate)" --ignore-not-found
     [ -z "${WIPE:-}" ] || kubectl --namespace "$NAMESPACE" delete persistentvolumeclaim --selector "app.kubernetes.io/instance=$RELEASE"
     ;;
   *) usage >&2; exit 2 ;;

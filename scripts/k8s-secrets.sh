@@ -7,20 +7,26 @@ cd "$(dirname "$0")/.."
 usage() {
   cat <<'TXT'
 usage: scripts/k8s-secrets.sh [--tls-only] PKI-DIR
+       scripts/k8s-secrets.sh --remove
 
 Makes or replaces in NAMESPACE the Secrets that deploy/helm/shopapi/README.md lists: certificates and service keys from PKI-DIR (a set of
 scripts/gen-certs.sh); with passwords, URLs and the key of user tokens unless they are there already. Run it again after a renewal: services notice by
-themselves. --tls-only leaves everything but the certificates alone.
+themselves. --tls-only leaves everything but the certificates alone. --remove takes away what this script made.
 
   NAMESPACE, RELEASE   shopapi by default
   DATABASE_HOST        host of each database server, with SERVICE for its name (default: RELEASE-SERVICE-db)
 TXT
 }
 
+made_here=app.kubernetes.io/instance=$RELEASE,app.kubernetes.io/managed-by=k8s-secrets.sh
 tls_only=
 case "${1:-}" in
   -h | --help) usage; exit 0 ;;
   --tls-only) tls_only=1; shift ;;
+  --remove)
+    kubectl --namespace "$NAMESPACE" delete secret --selector "$made_here" --ignore-not-found
+    exit 0
+    ;;
 esac
 [ $# -eq 1 ] && [ -f "$1/ca.crt" ] || { usage >&2; exit 2; }
 pki=$1
@@ -33,9 +39,11 @@ put() {
   local name=$1 item arguments=()
   shift
   for item; do arguments+=(--from-file="$item"); done
-  k create secret generic "$name" "${arguments[@]}" --dry-run=client --output yaml | k apply --filename - >/dev/null
+  k create secret generic "$name" "${arguments[@]}" --dry-run=client --output yaml |
+    kubectl label --local --filename - --output yaml "${labels[@]}" | k apply --filename - >/dev/null
   echo "$name"
 }
+IFS=, read -ra labels <<<"$made_here"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
@@ -43,6 +51,8 @@ random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 for name in gateway orders inventory payments shopctl nats postgres; do
   put "$RELEASE-tls-$name" "tls.crt=$pki/$name/tls.crt" "tls.key=$pki/$name/tls.key" "ca.crt=$pki/$name/ca.crt"
 done
+# For databases.external.caSecret: migrations have no identity of their own.
+put "$RELEASE-database-ca" "ca.crt=$pki/ca.crt"
 [ -z "$tls_only" ] || exit 0
 
 public=()
@@ -63,8 +73,6 @@ database() {
 }
 for server in gateway orders inventory payments; do
   exists "$RELEASE-$server-db-superuser" && continue
-  random >"$work/superuser"
-  put "$RELEASE-$server-db-superuser" "password=$work/superuser"
   random >"$work/audit"
   for name in "$server" provider; do
     if [ "$name" = provider ] && [ "$server" != payments ]; then continue; fi
@@ -74,4 +82,7 @@ for server in gateway orders inventory payments; do
     database "$RELEASE-$name-db-owner" "${name}_owner" "$server" "${name}db" "$work/owner"
     database "$RELEASE-$name-db-audit" shopapi_audit "$server" "${name}db" "$work/audit"
   done
+  # Last: it says that the others are complete.
+  random >"$work/superuser"
+  put "$RELEASE-$server-db-superuser" "password=$work/superuser"
 done
