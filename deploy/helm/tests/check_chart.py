@@ -341,6 +341,14 @@ def environment_is_what_the_services_read():
 
 
 @check
+def proxies_are_told_to_the_gateway():
+    for document, _, pod in pod_templates(rendered("everything")):
+        told = [one["value"] for one in pod["containers"][0].get("env", []) if one["name"] == "SHOPAPI_TRUSTED_PROXIES"]
+        wanted = ["10.244.0.0/16,fd00::/8"] if name_of(document) == "Deployment/shopapi-gateway" else []
+        assert told == wanted, f"{name_of(document)}: {told}"
+
+
+@check
 def roles_are_those_of_the_development_stack():
     """Names and time limits in the bundled servers' SQL against services/support/devstack/src/roles.rs."""
     source = (ROOT / "services/support/devstack/src/roles.rs").read_text()

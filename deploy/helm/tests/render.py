@@ -21,7 +21,7 @@ ALL_OBJECTS = {
     "gatewayApi": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["shop.example.com"]},
     "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}},
     "orders": {"autoscaling": {"enabled": True}, "extraEnv": {"RUST_BACKTRACE": 1}, "tolerations": [{"key": "a", "operator": "Exists"}]},
-    "gateway": {"httpTlsSecret": "public-tls", "service": {"annotations": {"a": "b"}}, "podAnnotations": {"c": "d"}},
+    "gateway": {"httpTlsSecret": "public-tls", "trustedProxies": ["10.244.0.0/16", "fd00::/8"], "service": {"annotations": {"a": "b"}}, "podAnnotations": {"c": "d"}},
     "nats": {"bundled": {"replicas": 3}},
     "secrets": {"userJwtPrevious": True},
     "imagePullSecrets": ["registry"],
@@ -68,6 +68,9 @@ REFUSED = [
     ({"drainSeconds": 30}, ["terminationGracePeriodSeconds must be at least", "48"]),
     ({"ingress": {"enabled": True}}, ["ingress.hosts is needed"]),
     ({"gatewayApi": {"enabled": True}}, ["parentRefs is needed"]),
+    ({"ingress": {"enabled": True, "hosts": ["shop.example.com"]}}, ["gateway.trustedProxies is needed"]),
+    ({"gatewayApi": {"enabled": True, "parentRefs": [{"name": "public"}]}}, ["gateway.trustedProxies is needed"]),
+    ({"gateway": {"trustedProxies": ["0.0.0.0/0"]}}, ["gateway", "trustedProxies"]),
     ({"gateway": {"extraEnv": {"SHOPAPI_USER_JWT_SECRET": "x"}}}, ["is a secret"]),
     ({"inventory": {"autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 2}}}, ["inventory.autoscaling.maxReplicas"]),
 ]
