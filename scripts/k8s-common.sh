@@ -11,7 +11,7 @@ chart=deploy/helm/shopapi
 export K8S TLS NAMESPACE RELEASE TIMEOUT PKI chart
 
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
-cluster_answers() { kubectl version >/dev/null 2>&1 || fail "no cluster answers: set KUBECONFIG"; }
+cluster_answers() { kubectl version >/dev/null 2>&1 || fail "no cluster answers: set KUBECONFIG, or use K8S=kind make k8s-up for a cluster of its own"; }
 # What fits the nodes: the images of `make images-local` where those are in use.
 default_values() { if [ -f deploy/.env ]; then echo "$chart/local.yaml"; else echo "$chart/values.yaml"; fi; }
 # Helm makes a namespace only when it installs; Secrets are needed before.
