@@ -349,6 +349,24 @@ def proxies_are_told_to_the_gateway():
 
 
 @check
+def traces_find_their_store():
+    """The Service that the Jaeger operator makes has another name than ours, and the collector must be let out to it."""
+    for case, wanted in (("defaults", "shopapi-jaeger:4317"), ("Jaeger operator", "shopapi-jaeger-collector:4317"), ("prod.yaml", "jaeger-collector.observability:4317")):
+        documents = rendered(case)
+        told = [one["value"] for _, _, pod in pod_templates(documents) for one in pod["containers"][0].get("env", []) if one["name"] == "JAEGER_OTLP_ENDPOINT"]
+        assert told == [wanted], f"{case}: {told}"
+        policy = next(d for d in of_kind(documents, "NetworkPolicy") if d["metadata"]["name"] == "shopapi-otel-collector")
+        ports = [port["port"] for rule in policy["spec"]["egress"] or [] for port in rule["ports"]]
+        assert ports == [4317], f"{case}: the collector may call {ports}"
+
+
+@check
+def nobody_tests_with_orders_in_production():
+    pods = [name_of(d) for d in of_kind(rendered("prod.yaml"), "Pod")]
+    assert not pods, f"{pods}: `helm test` orders, counts, and wants nobody else to"
+
+
+@check
 def roles_are_those_of_the_development_stack():
     """Names and time limits in the bundled servers' SQL against services/support/devstack/src/roles.rs."""
     source = (ROOT / "services/support/devstack/src/roles.rs").read_text()

@@ -66,6 +66,7 @@ REFUSED = [
     ({"databases": {"mode": "cloudnativepg"}}, ["needs tls.mode certManager or existingSecret"]),
     ({"gateway": {"demoUsers": "a:b:c"}}, ["demoUsers is for mode dev only"]),
     ({"drainSeconds": 30}, ["terminationGracePeriodSeconds must be at least", "48"]),
+    ({"jaeger": {"enabled": False, "operator": {"enabled": True}}}, ["jaeger.operator.enabled does nothing"]),
     ({"ingress": {"enabled": True}}, ["ingress.hosts is needed"]),
     ({"gatewayApi": {"enabled": True}}, ["parentRefs is needed"]),
     ({"ingress": {"enabled": True, "hosts": ["shop.example.com"]}}, ["gateway.trustedProxies is needed"]),

@@ -184,6 +184,12 @@ http://{{ include "shopapi.fullname" . }}-otel-collector:4317
 {{- end -}}
 {{- end -}}
 
+{{/* Where the collector sends traces, host:port. The Jaeger operator puts `-collector` behind the name of its object. */}}
+{{- define "shopapi.tracesEndpoint" -}}
+{{- $jaeger := printf "%s-jaeger" (include "shopapi.fullname" .) -}}
+{{- .Values.collector.tracesEndpoint | default (printf "%s:4317" (ternary (printf "%s-collector" $jaeger) $jaeger .Values.jaeger.operator.enabled)) -}}
+{{- end -}}
+
 {{/* Whether the pki Job has anything to make. */}}
 {{- define "shopapi.generates" -}}
 {{- if or (eq .Values.tls.mode "generated") (eq .Values.secrets.mode "generated") -}}true{{- end -}}
