@@ -7,7 +7,8 @@ usage() {
   cat <<'TXT'
 usage: scripts/up.sh
 
-Makes certificates and secrets that are missing, builds the images, starts everything, waits, and says where to look.
+Makes certificates and secrets that are missing or near their end, builds the images, starts everything, waits, and says where to look. Servers that run
+already get renewed certificates: services read them by themselves, databases are restarted, NATS is told.
 
   SCALE=2        replicas of orders, inventory and payments (their gRPC ports are then not published)
   PROFILE=core   without Collector, Jaeger, Prometheus and Grafana
@@ -54,6 +55,27 @@ fi
 
 # Installs Compose where it is missing, before two of them would at once.
 scripts/compose.sh version >/dev/null
+
+# Databases copy their key at the start, and NATS reads its own again only when told to.
+renewed=()
+while read -r id service; do
+  case $service in
+    *-db) folder=postgres ;;
+    nats) folder=nats ;;
+    *) continue ;;
+  esac
+  started=$(docker inspect --format '{{.State.StartedAt}}' "$id")
+  [ -z "$(find "deploy/pki/$folder" -type f -newermt "$started")" ] || renewed+=("$service")
+done < <(docker ps --filter label=com.docker.compose.project=shopapi --format '{{.ID}} {{.Label "com.docker.compose.service"}}')
+for service in "${renewed[@]}"; do
+  step "$service gets its renewed certificate"
+  case $service in
+    # By the server's own account: after `docker kill`, whatever the signal, restart policies do not act.
+    nats) scripts/compose.sh exec --no-TTY nats sh -c 'kill -HUP 1' ;;
+    *) scripts/compose.sh restart "$service" 2>/dev/null ;;
+  esac
+done
+
 step "starting (scale $scale)"
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
