@@ -10,7 +10,7 @@ usage: scripts/k8s-secrets.sh [--tls-only] PKI-DIR
        scripts/k8s-secrets.sh --remove
 
 Makes or replaces in NAMESPACE the Secrets that deploy/helm/shopapi/README.md lists: certificates and service keys from PKI-DIR (a set of
-scripts/gen-certs.sh); with passwords, URLs and the key of user tokens unless they are there already. Run it again after a renewal: services notice by
+scripts/gen-certs.sh); with user names, passwords, URLs and the key of user tokens unless they are there already. Run it again after a renewal: services notice by
 themselves. --tls-only leaves everything but the certificates alone. --remove takes away what this script made.
 
   NAMESPACE, RELEASE   shopapi by default
@@ -18,6 +18,8 @@ themselves. --tls-only leaves everything but the certificates alone. --remove ta
 TXT
 }
 
+# So that CloudNativePG, where it runs the databases, follows renewals.
+reload=cnpg.io/reload=true
 made_here=app.kubernetes.io/instance=$RELEASE,app.kubernetes.io/managed-by=k8s-secrets.sh
 tls_only=
 case "${1:-}" in
@@ -40,7 +42,7 @@ put() {
   shift
   for item; do arguments+=(--from-file="$item"); done
   k create secret generic "$name" "${arguments[@]}" --dry-run=client --output yaml |
-    kubectl label --local --filename - --output yaml "${labels[@]}" | k apply --filename - >/dev/null
+    kubectl label --local --filename - --output yaml "$reload" "${labels[@]}" | k apply --filename - >/dev/null
   echo "$name"
 }
 IFS=, read -ra labels <<<"$made_here"
@@ -69,7 +71,8 @@ fi
 # database SECRET USER SERVER DATABASE PASSWORD-FILE
 database() {
   printf 'postgres://%s:%s@%s:5432/%s?sslmode=require' "$2" "$(cat "$5")" "${host//SERVICE/$3}" "$4" >"$work/url"
-  put "$1" "password=$5" "url=$work/url"
+  printf '%s' "$2" >"$work/username"
+  put "$1" "username=$work/username" "password=$5" "url=$work/url"
 }
 for server in gateway orders inventory payments; do
   exists "$RELEASE-$server-db-superuser" && continue

@@ -382,6 +382,28 @@ def roles_are_those_of_the_development_stack():
             assert f"ALTER ROLE {role} SET {setting} = '{value}';" in sql, f"{role}: {setting} is {value} in roles.rs"
     for _, database, owner in specs:
         assert f"CREATE DATABASE {database} OWNER {owner}" in sql, database
+    # The same with CloudNativePG, apart from how roles and databases are made.
+    ours = {line.removesuffix(";") for line in sql.splitlines() if re.match(r"ALTER ROLE \w+ SET|REVOKE|GRANT", line)}
+    theirs = []
+    for cluster in of_kind(rendered("CloudNativePG"), "Cluster"):
+        initdb = cluster["spec"]["bootstrap"]["initdb"]
+        theirs += initdb["postInitSQL"] + initdb["postInitApplicationSQL"]
+        made = {initdb["owner"]} | {line.split()[2] for line in theirs if line.startswith("CREATE ROLE")}
+        managed = {role["name"] for role in cluster["spec"]["managed"]["roles"]}
+        assert managed <= made, f"{name_of(cluster)}: {managed - made} would have no limits"
+    missing = ours - set(theirs)
+    assert len(ours) == 44 and not missing, f"CloudNativePG: {missing or len(ours)}"
+
+
+@check
+def the_operator_of_the_databases_follows_their_secrets():
+    documents = rendered("CloudNativePG")
+    certificates = [d["spec"].get("secretTemplate", {}).get("labels", {}) for d in of_kind(documents, "Certificate") if not d["spec"].get("isCA")]
+    secrets = [d["metadata"]["labels"] for d in of_kind(documents, "Secret")]
+    assert certificates and secrets
+    for labels in certificates + secrets:
+        assert labels.get("cnpg.io/reload") == "true", f"the operator would not see a change: {labels}"
+    assert "cnpg.io/reload" not in json.dumps(rendered("defaults")), "a label that nobody reads"
 
 
 @check

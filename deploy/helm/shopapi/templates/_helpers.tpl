@@ -168,6 +168,13 @@ provider: {server: payments, database: providerdb, owner: provider_owner}
 {{- $name -}}
 {{- end -}}
 
+{{/* The CloudNativePG operator looks again only at Secrets with this label: a renewed certificate, another password. */}}
+{{- define "shopapi.reloadLabel" -}}
+{{- if eq .Values.databases.mode "cloudnativepg" -}}
+cnpg.io/reload: "true"
+{{- end -}}
+{{- end -}}
+
 {{- define "shopapi.natsUrl" -}}
 {{- if eq .Values.nats.mode "bundled" -}}
 nats://{{ include "shopapi.fullname" . }}-nats:4222

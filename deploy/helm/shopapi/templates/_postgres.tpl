@@ -4,15 +4,15 @@ Roles and databases of one server, repeatable: {name: {database, owner}}. The sa
 */}}
 {{- define "shopapi.rolesSql" -}}
 {{- range $name, $spec := . -}}
-{{ include "shopapi.roleSql" (dict "role" $spec.owner "statement" "10min" "lock" "10s" "idle" "60s") }}
-{{ include "shopapi.roleSql" (dict "role" $name "statement" "10s" "lock" "2s" "idle" "5s") }}
+{{ include "shopapi.roleSql" (dict "role" $spec.owner "kind" "owner") }}
+{{ include "shopapi.roleSql" (dict "role" $name "kind" "runtime") }}
 {{ end -}}
-{{ include "shopapi.roleSql" (dict "role" "shopapi_audit" "statement" "2min" "lock" "5s" "idle" "2min") }}
-ALTER ROLE shopapi_audit SET default_transaction_read_only = on;
+{{ include "shopapi.roleSql" (dict "role" "shopapi_audit" "kind" "audit") }}
 {{- range $name, $spec := . }}
 SELECT 'CREATE DATABASE {{ $spec.database }} OWNER {{ $spec.owner }}' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{{ $spec.database }}') \gexec
-REVOKE ALL ON DATABASE {{ $spec.database }} FROM PUBLIC;
-GRANT CONNECT ON DATABASE {{ $spec.database }} TO {{ $name }}, shopapi_audit;
+{{- range include "shopapi.accessStatements" (dict "database" $spec.database "runtime" $name) | fromYamlArray }}
+{{ . }};
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -20,7 +20,24 @@ GRANT CONNECT ON DATABASE {{ $spec.database }} TO {{ $name }}, shopapi_audit;
 SELECT 'CREATE ROLE {{ .role }} LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{{ .role }}') \gexec
 \set password `cat /etc/shopapi/passwords/{{ .role }}`
 ALTER ROLE {{ .role }} PASSWORD :'password';
-ALTER ROLE {{ .role }} SET statement_timeout = '{{ .statement }}';
-ALTER ROLE {{ .role }} SET lock_timeout = '{{ .lock }}';
-ALTER ROLE {{ .role }} SET idle_in_transaction_session_timeout = '{{ .idle }}';
+{{- range include "shopapi.roleStatements" . | fromYamlArray }}
+{{ . }};
+{{- end }}
+{{- end -}}
+
+{{/* What a role may not do for long, as a YAML list of statements: {role, kind}; kind is owner, runtime or audit. */}}
+{{- define "shopapi.roleStatements" -}}
+{{- $limits := get (dict "owner" (list "10min" "10s" "60s") "runtime" (list "10s" "2s" "5s") "audit" (list "2min" "5s" "2min")) .kind -}}
+- ALTER ROLE {{ .role }} SET statement_timeout = '{{ index $limits 0 }}'
+- ALTER ROLE {{ .role }} SET lock_timeout = '{{ index $limits 1 }}'
+- ALTER ROLE {{ .role }} SET idle_in_transaction_session_timeout = '{{ index $limits 2 }}'
+{{- if eq .kind "audit" }}
+- ALTER ROLE {{ .role }} SET default_transaction_read_only = on
+{{- end }}
+{{- end -}}
+
+{{/* Who may connect to a database, as a YAML list of statements: {database, runtime}. */}}
+{{- define "shopapi.accessStatements" -}}
+- REVOKE ALL ON DATABASE {{ .database }} FROM PUBLIC
+- GRANT CONNECT ON DATABASE {{ .database }} TO {{ .runtime }}, shopapi_audit
 {{- end -}}
