@@ -16,7 +16,7 @@ import yaml
 import plan
 import schemas
 from objects import containers, matches, name_of, of_kind, pod_templates, secrets_of_volume
-from render import CASES, CHART, HELMS, OLDEST, REFUSED, VALIDATED, released_as, rendered, run_helm, text
+from render import CASES, CHART, HELMS, OLDEST, REFUSED, VALIDATED, release, released_as, rendered, run_helm, text
 
 ROOT = CHART.parent.parent.parent
 PORT_NAMES = re.compile(r"^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$")
@@ -321,6 +321,27 @@ def migrations_are_hooks_only_where_the_databases_are_there_before():
                 assert "serviceAccountName" not in job["spec"]["template"]["spec"], f"{case}: {name_of(job)}"
             if case == "defaults":
                 assert job["spec"]["template"]["spec"]["initContainers"][0]["name"] == "wait-for-database", name_of(job)
+
+
+@check
+def external_servers_stand_beside_the_release():
+    """What scripts/k8s-external.sh makes of this chart: servers under the names that the URLs have, which nothing of the release takes for its own."""
+    script = (ROOT / "scripts/k8s-external.sh").read_text()
+    settings = {"fullnameOverride": "shopapi", "tls": {"mode": "existingSecret"}, "secrets": {"mode": "existing"}}
+    assert 'servers=$RELEASE-databases' in script and script.count("--set tls.mode=existingSecret --set secrets.mode=existing") == 2, "the script installs otherwise"
+    kinds = ("ConfigMap", "Service", "ServiceAccount", "StatefulSet")
+    servers = [d for d in release("shopapi-databases", settings) if d["kind"] in kinds and d["metadata"]["labels"]["app.kubernetes.io/component"].endswith("db")]
+    external = {"databases": {"mode": "external", "external": {"caSecret": {"name": "shopapi-database-ca"}}}}
+    ours = release("shopapi", {**settings, **external})
+    names = {name_of(d) for d in servers}
+    assert len(names) == 17 and not names & {name_of(d) for d in ours}, names & {name_of(d) for d in ours}
+    for name in ("gateway", "orders", "inventory", "payments"):
+        assert f"Service/shopapi-{name}-db" in names, "the host in the URLs of scripts/k8s-secrets.sh"
+    for _, metadata, _ in pod_templates(servers):
+        for document in ours:
+            selector = document["spec"].get("podSelector", document["spec"].get("selector", {})) if document["kind"] in ("NetworkPolicy", "Service", "Deployment") else None
+            selector = selector.get("matchLabels", selector) if selector else None
+            assert not selector or not matches(selector, metadata["labels"]), f"{name_of(document)} selects a server"
 
 
 @check

@@ -98,6 +98,13 @@ def text(case, helm, version):
     return done.stdout
 
 
+def release(name, values):
+    """The objects of a release of another name."""
+    done = run_helm("helm 3", ["template", name, str(CHART), "--namespace", "shopapi", "--kube-version", VALIDATED[-1]], values)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if document]
+
+
 def released_as(case, number):
     """The objects of a case when chart and program carry this version number."""
     files, values = CASES[case]
