@@ -48,6 +48,8 @@ pub struct Limits {
     pub body_deadline: Duration,
     /// Time for a request's head to arrive, also the longest idle time of a kept-alive connection.
     pub head_deadline: Duration,
+    /// How long an answer may get nowhere because nobody reads it: a phone in a tunnel comes back sooner, and whoever comes later asks again.
+    pub write_deadline: Duration,
     /// Largest request head; a token takes 2 KiB at most.
     pub head_bytes_max: usize,
     /// Headers in a request; browsers send about 20.
@@ -70,6 +72,11 @@ pub struct Limits {
     pub calls_max: usize,
     /// Event streams at once; each keeps a gRPC stream open.
     pub streams_max: usize,
+    /// Event streams of one customer: a few devices with a few orders each.
+    pub streams_per_customer_max: usize,
+    /// How long one event stream lives: as long as a token, so that nobody watches on under one that has expired, and a client that vanished
+    /// without a word gives its place back. Who still watches comes back with `Last-Event-ID` and misses nothing.
+    pub stream_lifetime: Duration,
     /// Comment on a silent event stream, so that proxies keep it open.
     pub stream_heartbeat: Duration,
     /// How long a user's token is good for.
@@ -94,6 +101,7 @@ impl Default for Limits {
             body_bytes_max: 64 * 1024,
             body_deadline: Duration::from_secs(10),
             head_deadline: Duration::from_secs(30),
+            write_deadline: Duration::from_secs(30),
             head_bytes_max: 16 * 1024,
             headers_max: 64,
             connections_max: 4096,
@@ -105,6 +113,8 @@ impl Default for Limits {
             call_deadline: Duration::from_secs(5),
             calls_max: 2048,
             streams_max: 512,
+            streams_per_customer_max: 8,
+            stream_lifetime: Duration::from_secs(15 * 60),
             stream_heartbeat: Duration::from_secs(15),
             token_lifetime: Duration::from_secs(15 * 60),
             account_deadline: Duration::from_secs(2),

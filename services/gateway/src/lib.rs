@@ -129,7 +129,7 @@ async fn serve(
         ),
         proxies: config.trusted_proxies,
         readiness: readiness.clone(),
-        streams: Arc::new(tokio::sync::Semaphore::new(limits.streams_max)),
+        streams: http::Streams::new(limits.streams_max, limits.streams_per_customer_max),
         draining: draining.clone(),
         limits,
     });

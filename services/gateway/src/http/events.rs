@@ -10,6 +10,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use shopapi_proto::orders::v1::{WatchOrderRequest, WatchOrderResponse};
+use tokio::time::sleep;
 use tonic::Status;
 use tracing::{Span, debug};
 
@@ -19,12 +20,14 @@ use super::headers::LAST_EVENT_ID;
 use super::model::TimelineEntry;
 use super::orders::ask;
 use super::problem::{Kind, Problem, ProblemDocument};
+use super::streams::NoPlace;
+use crate::config::Limits;
 use crate::orders_client::OrdersCall;
 
 /// Watch an order.
 ///
-/// Server-sent events named `transition`, whose data is a timeline entry; the stream ends after the order's final one. Past transitions
-/// come first, from the one after `Last-Event-ID`.
+/// Server-sent events named `transition`, whose data is a timeline entry; the stream ends after the order's final one, and after a
+/// quarter of an hour in any case. Past transitions come first, from the one after `Last-Event-ID`, so who comes back misses nothing.
 #[utoipa::path(
     get,
     path = "/api/v1/orders/{id}/events",
@@ -38,6 +41,7 @@ use crate::orders_client::OrdersCall;
         (status = 400, description = "invalid-request", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 401, description = "unauthenticated", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "order-not-found", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "too-many-streams; Retry-After says when to come back", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "overloaded, unavailable", body = ProblemDocument, content_type = "application/problem+json"),
     ),
     security(("user" = [])),
@@ -50,15 +54,10 @@ pub(crate) async fn events(
 ) -> Result<Response, Problem> {
     Span::current().record("order.id", order_id);
     let after_version = last_event_id(&headers)?;
-    let place = std::sync::Arc::clone(&api.streams)
-        .try_acquire_owned()
-        .map_err(|_| {
-            Problem::new(
-                Kind::Overloaded,
-                "Too many event streams are open. Read the timeline instead, or try again later.",
-            )
-            .retry_after(api.limits.stream_heartbeat)
-        })?;
+    let place = api
+        .streams
+        .enter(customer)
+        .map_err(|why| no_place(why, &api.limits))?;
     let request = WatchOrderRequest {
         customer_id: customer.to_string(),
         order_id,
@@ -72,6 +71,7 @@ pub(crate) async fn events(
         .filter_map(std::future::ready)
         .map(Ok::<_, Infallible>)
         .take_until(api.draining.clone().cancelled_owned())
+        .take_until(sleep(api.limits.stream_lifetime))
         .map(move |event| {
             // The place is taken for as long as the stream lives.
             let _place = &place;
@@ -79,6 +79,20 @@ pub(crate) async fn events(
         });
     let heartbeat = KeepAlive::new().interval(api.limits.stream_heartbeat);
     Ok(Sse::new(events).keep_alive(heartbeat).into_response())
+}
+
+fn no_place(why: NoPlace, limits: &Limits) -> Problem {
+    let (kind, advice) = match why {
+        NoPlace::Full => (
+            Kind::Overloaded,
+            "Too many event streams are open. Read the timeline instead, or try again later.",
+        ),
+        NoPlace::Enough => (
+            Kind::TooManyStreams,
+            "You have as many event streams open as one customer may. Close one, or read the timeline instead.",
+        ),
+    };
+    Problem::new(kind, advice).retry_after(limits.stream_heartbeat)
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<i64, Problem> {

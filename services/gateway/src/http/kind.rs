@@ -55,6 +55,8 @@ pub(crate) enum Kind {
     EmailTaken,
     /// Too many failed attempts.
     TooManyAttempts,
+    /// The customer has all the event streams that one may have.
+    TooManyStreams,
     /// More work than is admitted.
     Overloaded,
     /// Something behind us does not answer.
@@ -66,7 +68,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// Every kind, for the document and its test.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::MalformedJson,
         Self::InvalidRequest,
         Self::Unauthenticated,
@@ -74,6 +76,7 @@ impl Kind {
         Self::InvalidRefreshToken,
         Self::EmailTaken,
         Self::TooManyAttempts,
+        Self::TooManyStreams,
         Self::CustomerMismatch,
         Self::NotFound,
         Self::OrderNotFound,
@@ -107,6 +110,7 @@ impl Kind {
             Self::InvalidRefreshToken => "invalid-refresh-token",
             Self::EmailTaken => "email-taken",
             Self::TooManyAttempts => "too-many-attempts",
+            Self::TooManyStreams => "too-many-streams",
             Self::CustomerMismatch => "customer-mismatch",
             Self::NotFound => "not-found",
             Self::OrderNotFound => "order-not-found",
@@ -138,7 +142,7 @@ impl Kind {
             Self::Unauthenticated | Self::InvalidCredentials | Self::InvalidRefreshToken => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
             Self::CustomerMismatch => StatusCode::FORBIDDEN,
             Self::NotFound | Self::OrderNotFound | Self::ProductNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -171,6 +175,7 @@ impl Kind {
             Self::InvalidRefreshToken => "The refresh token is not valid",
             Self::EmailTaken => "The e-mail is taken",
             Self::TooManyAttempts => "Too many failed attempts",
+            Self::TooManyStreams => "Too many event streams",
             Self::CustomerMismatch => "Not your own customer id",
             Self::NotFound => "There is nothing here",
             Self::OrderNotFound => "No such order",

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  server.rs   sockets: limits, timeouts, graceful end
+//!  write_deadline.rs  who does not read their answer
 //!  framing.rs  what is refused before it is read
 //!  observe.rs  around each request: span, deadline, last resort for panics
 //!  extract.rs  who is calling, what they sent
 //!  client_address.rs  where they are
 //!  auth.rs products.rs orders.rs events.rs meta.rs   one handler per call
+//!  streams.rs  places for event streams
 //!  docs.rs  the description as a page
 //!  new_order.rs model.rs    the JSON, checked;  headers.rs: Prefer, Idempotency-Key
 //!  kind.rs problem.rs  the vocabulary of errors;  errors.rs: from every layer to it
@@ -30,6 +32,8 @@ mod orders;
 mod problem;
 mod products;
 mod server;
+mod streams;
+mod write_deadline;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +44,6 @@ use actor_kit::Mailbox;
 use axum::{Router, middleware};
 use shopapi_auth::{Accounts, CustomerId, UserTokens};
 use shopapi_health::Readiness;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -50,6 +53,7 @@ use crate::config::Limits;
 use crate::orders_client::OrdersCall;
 use crate::proxies::TrustedProxies;
 pub(crate) use server::serve;
+pub(crate) use streams::Streams;
 
 /// What the handlers work with. Shared by all requests, changed by none.
 pub(crate) struct Api {
@@ -60,8 +64,8 @@ pub(crate) struct Api {
     pub(crate) proxies: TrustedProxies,
     pub(crate) readiness: Readiness,
     pub(crate) limits: Limits,
-    /// Free places for event streams.
-    pub(crate) streams: Arc<Semaphore>,
+    /// Places for event streams.
+    pub(crate) streams: Streams,
     /// Cancelled when the service begins to stop: event streams end then, so that their connections can.
     pub(crate) draining: CancellationToken,
 }

@@ -26,6 +26,7 @@ use tracing::{debug, warn};
 
 use super::client_address::Peer;
 use super::framing;
+use super::write_deadline::WriteDeadline;
 use crate::config::Limits;
 
 /// How long calls in flight may take to end once the service stops; below the tree's own bound for a child.
@@ -68,6 +69,8 @@ pub(crate) async fn serve(
                 let Some((stream, peer, place)) = accepted else { continue };
                 let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
                 connections.spawn(async move {
+                    // Below TLS, so that what TLS holds back for a reader that stalls counts as well.
+                    let stream = WriteDeadline::new(stream, limits.write_deadline);
                     match tls {
                         None => serve_connection(stream, peer, router, limits, stop).await,
                         Some(tls) => {
@@ -115,7 +118,10 @@ async fn accept(
 }
 
 /// The connection after its handshake.
-async fn secured(tls: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+async fn secured<S>(tls: &TlsAcceptor, stream: S) -> Option<TlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     match timeout(HANDSHAKE_DEADLINE, tls.accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {

@@ -449,6 +449,14 @@ async fn event_streams_are_bounded_and_resume_where_the_client_says() {
     let full = gateway_with(limits);
     let got = send(&full.router, get("/api/v1/orders/7/events")).await;
     got.assert_problem(503, "overloaded");
+    let limits = Limits {
+        streams_per_customer_max: 0,
+        ..Limits::default()
+    };
+    let enough = gateway_with(limits);
+    let got = send(&enough.router, get("/api/v1/orders/7/events")).await;
+    got.assert_problem(429, "too-many-streams");
+    assert_eq!(got.header("retry-after"), "15");
 
     let Gateway {
         router, mut orders, ..

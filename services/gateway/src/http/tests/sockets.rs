@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actor_kit::StopSignal;
 use axum::Router;
+use axum::body::Body;
 use axum::routing::get;
 use shopapi_tls::ServerCertificate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
@@ -133,6 +135,56 @@ async fn with_every_place_taken_a_newcomer_waits_for_one() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
 }
 
+/// An answer without an end, larger than whatever the kernels at both ends hold.
+fn endless() -> Router {
+    let chunks = || futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 64 * 1024]));
+    hello().route(
+        "/endless",
+        get(move || async move { Body::from_stream(chunks()) }),
+    )
+}
+
+/// One place, and no patience with who does not read.
+fn one_place() -> Limits {
+    Limits {
+        connections_max: 1,
+        write_deadline: Duration::from_millis(50),
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_their_answer_loses_their_place() {
+    let server = server(endless(), one_place()).await;
+    let mut deaf = TcpStream::connect(server.addr).await.unwrap();
+    deaf.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut next = TcpStream::connect(server.addr).await.unwrap();
+    next.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let answer = rest_of(&mut next).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn who_does_not_read_their_answer_loses_their_place_over_tls_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let pki = devstack::Pki::load_or_create(dir.path()).unwrap();
+    let server = server_with(Some(certificate(&pki)), endless(), one_place()).await;
+    let mut deaf = connect_over_tls(&server, &pki, &TLS13).await;
+    deaf.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let next = ask_over_tls(&server, &pki, &TLS13);
+    let next = tokio::time::timeout(Duration::from_secs(20), next).await;
+    let (answer, _) = next.expect("the place is not given back");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    drop(deaf);
+}
+
 #[tokio::test]
 async fn a_stop_lets_the_call_in_flight_end_and_closes_idle_connections() {
     let entered = Arc::new(Notify::new());
@@ -166,12 +218,16 @@ async fn a_stop_lets_the_call_in_flight_end_and_closes_idle_connections() {
     assert!(TcpStream::connect(server.addr).await.is_err());
 }
 
-/// Asks over TLS: the answer, and the certificate that was shown.
-async fn ask_over_tls(
+fn certificate(pki: &devstack::Pki) -> ServerCertificate {
+    let own = pki.dir_of("gateway");
+    ServerCertificate::load(own.join("tls.crt"), own.join("tls.key")).unwrap()
+}
+
+async fn connect_over_tls(
     server: &Server,
     pki: &devstack::Pki,
     version: &'static SupportedProtocolVersion,
-) -> (String, Vec<u8>) {
+) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(pki.ca_file()).unwrap())
@@ -184,7 +240,16 @@ async fn ask_over_tls(
     let stream = TcpStream::connect(server.addr).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
-    let mut stream = connector.connect(name, stream).await.unwrap();
+    connector.connect(name, stream).await.unwrap()
+}
+
+/// Asks over TLS: the answer, and the certificate that was shown.
+async fn ask_over_tls(
+    server: &Server,
+    pki: &devstack::Pki,
+    version: &'static SupportedProtocolVersion,
+) -> (String, Vec<u8>) {
+    let mut stream = connect_over_tls(server, pki, version).await;
     let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
     stream
         .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
@@ -199,9 +264,7 @@ async fn ask_over_tls(
 async fn with_a_certificate_tls_is_spoken_and_a_renewed_one_is_shown_without_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let pki = devstack::Pki::load_or_create(dir.path()).unwrap();
-    let own = pki.dir_of("gateway");
-    let certificate = ServerCertificate::load(own.join("tls.crt"), own.join("tls.key")).unwrap();
-    let server = server_with(Some(certificate), hello(), Limits::default()).await;
+    let server = server_with(Some(certificate(&pki)), hello(), Limits::default()).await;
 
     let (answer, first) = ask_over_tls(&server, &pki, &TLS13).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");

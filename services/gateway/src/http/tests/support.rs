@@ -17,7 +17,6 @@ use shopapi_auth::{
 use shopapi_health::Readiness;
 use shopapi_proto::common::v1::Line;
 use shopapi_proto::orders::v1::{Order, OrderStatus};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use uuid::Uuid;
@@ -25,7 +24,7 @@ use uuid::Uuid;
 use crate::catalog_client::CatalogCall;
 use crate::config::Limits;
 use crate::http::extract::now_s;
-use crate::http::{Api, router};
+use crate::http::{Api, Streams, router};
 use crate::orders_client::OrdersCall;
 
 pub(crate) const CUSTOMER: CustomerId = CustomerId(Uuid::from_u128(0x4000_8000_0000_0000_0001));
@@ -86,7 +85,7 @@ pub(crate) fn gateway_with(limits: Limits) -> Gateway {
         // What the tests call a proxy; they have no connection, so this is where every request comes from.
         proxies: "0.0.0.0".parse().unwrap(),
         readiness: readiness.clone(),
-        streams: Arc::new(Semaphore::new(limits.streams_max)),
+        streams: Streams::new(limits.streams_max, limits.streams_per_customer_max),
         draining: CancellationToken::new(),
         limits,
     };
