@@ -7,6 +7,7 @@ mod exchange;
 mod framing;
 mod paths;
 mod right;
+mod signed;
 mod slow;
 mod tokens;
 
@@ -16,6 +17,7 @@ use std::net::SocketAddr;
 use serde_json::json;
 
 use self::exchange::{complaint, exchange, kind};
+use self::signed::Mint;
 use crate::rows;
 use crate::world::World;
 
@@ -37,9 +39,10 @@ struct Input {
     want: Want,
 }
 
-/// The inputs so far, and the token that makes everything else about them right.
+/// The inputs so far, the token that makes everything else about them right, and what else is signed like it.
 struct Wall {
     token: String,
+    mint: Mint,
     inputs: Vec<Input>,
 }
 
@@ -55,9 +58,10 @@ fn request(line: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 impl Wall {
-    fn build(token: String) -> Self {
+    fn build(token: String, mint: Mint) -> Self {
         let mut wall = Self {
             token,
+            mint,
             inputs: Vec::new(),
         };
         wall.framings();
@@ -68,6 +72,7 @@ impl Wall {
         wall.fields();
         wall.types();
         wall.tokens();
+        wall.signed_tokens();
         wall.paths();
         wall.queries();
         wall.accounts();
@@ -118,7 +123,7 @@ async fn token(world: &World) -> String {
 async fn nothing_that_is_wrong_gets_through_and_no_row_changes() {
     let world = World::start().await;
     let gateway = world.stack.gateway_addr();
-    let wall = Wall::build(token(&world).await);
+    let wall = Wall::build(token(&world).await, Mint::of(&world.stack));
 
     let before = rows::fingerprint(&world.stack).await;
     let slow = tokio::spawn({

@@ -29,8 +29,11 @@ fn orders(wall: &Wall) -> Vec<Right> {
     let forged = "x-forwarded-for: 1.2.3.4\r\ntraceparent: nonsense\r\n";
     let padding = " ".repeat(64 * 1024 - GOOD_ORDER.len());
     let order = |name, headers: &str| right(name, ORDERS, headers, GOOD_ORDER, 201);
+    let minted = headers.replace(&wall.token, &wall.mint.good());
+    assert_ne!(minted, headers, "another token");
     vec![
         order("an order", &headers),
+        order("with a token that the test has signed", &minted),
         order("50 headers more", &format!("{headers}{more}")),
         order(
             "identity",

@@ -78,7 +78,7 @@ fn misplaced(token: &str) -> Vec<String> {
 
 impl Wall {
     /// A good order, but for who is asking.
-    fn by_nobody(&mut self, name: impl Into<String>, line: &str, headers: &str) {
+    pub(super) fn by_nobody(&mut self, name: impl Into<String>, line: &str, headers: &str) {
         let headers = format!("{headers}content-type: application/json\r\n");
         let bytes = request(line, &headers, GOOD_ORDER.as_bytes());
         self.add(name, bytes, NOBODY);
