@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use gateway_sql::queries::accounts as sql;
 use shopapi_auth::{
-    Account, AccountStore, CustomerId, Email, NewAccount, NewFamily, PasswordHash, Registered,
-    Rotation, StoreDown, TokenHash,
+    Account, AccountStore, CustomerId, Email, NewAccount, NewFamily, PasswordHash, Rate,
+    Registered, Rotation, StoreDown, TokenHash,
 };
 use shopapi_postgres::{Client, Failure, FailureClass, ReadPool, timed};
 use tokio::time::timeout;
@@ -26,10 +26,15 @@ pub(crate) struct PgAccounts {
 enum Statement<'a> {
     Find(&'a Email),
     Register(&'a NewAccount, NewFamily),
-    Open(CustomerId, NewFamily),
+    Open {
+        customer: CustomerId,
+        family: NewFamily,
+        live_max: u32,
+    },
     Rotate {
         presented: TokenHash,
         fresh: TokenHash,
+        rate: Rate,
     },
     Logout(TokenHash),
 }
@@ -40,7 +45,7 @@ impl Statement<'_> {
         match self {
             Self::Find(_) => "find_account",
             Self::Register(..) => "register",
-            Self::Open(..) => "open_session",
+            Self::Open { .. } => "open_session",
             Self::Rotate { .. } => "rotate",
             Self::Logout(_) => "logout",
         }
@@ -121,7 +126,11 @@ async fn execute(
                 .await?;
             Found::Written(written.is_some())
         }
-        Statement::Open(customer, family) => {
+        Statement::Open {
+            customer,
+            family,
+            live_max,
+        } => {
             let written = sql::open_session()
                 .bind(
                     client,
@@ -129,14 +138,26 @@ async fn execute(
                     &customer.0,
                     &family.lifetime.as_secs_f64(),
                     &&family.token.0[..],
+                    // Beside the new one.
+                    &i64::from(live_max.saturating_sub(1)),
                 )
                 .opt()
                 .await?;
             Found::Written(written.is_some())
         }
-        Statement::Rotate { presented, fresh } => Found::Rotated(
+        Statement::Rotate {
+            presented,
+            fresh,
+            rate,
+        } => Found::Rotated(
             sql::rotate()
-                .bind(client, &&fresh.0[..], &&presented.0[..])
+                .bind(
+                    client,
+                    &&fresh.0[..],
+                    &rate.refill.as_secs_f64(),
+                    &(rate.refill * rate.burst).as_secs_f64(),
+                    &&presented.0[..],
+                )
                 .opt()
                 .await?,
         ),
@@ -166,11 +187,15 @@ fn rotation(row: Option<sql::Rotate>) -> Rotation {
             repeated,
             customer_id,
             family_id,
+            wait_secs,
         }) => {
-            if unused || repeated {
-                Rotation::Fresh(CustomerId(customer_id))
-            } else {
+            if !unused && !repeated {
                 Rotation::Reused(family_id)
+            } else if unused && wait_secs > 0.0 {
+                // Never longer than it takes to get one refresh back, so it always is a duration.
+                Rotation::TooOften(Duration::try_from_secs_f64(wait_secs).unwrap_or_default())
+            } else {
+                Rotation::Fresh(CustomerId(customer_id))
             }
         }
         Some(sql::Rotate { alive: false, .. }) | None => Rotation::Refused,
@@ -208,17 +233,29 @@ impl AccountStore for PgAccounts {
         &self,
         customer: CustomerId,
         family: NewFamily,
+        live_max: u32,
     ) -> BoxFuture<'_, Result<(), StoreDown>> {
-        Box::pin(async move { self.run(Statement::Open(customer, family)).await.map(drop) })
+        let open = Statement::Open {
+            customer,
+            family,
+            live_max,
+        };
+        Box::pin(async move { self.run(open).await.map(drop) })
     }
 
     fn rotate(
         &self,
         presented: TokenHash,
         fresh: TokenHash,
+        rate: Rate,
     ) -> BoxFuture<'_, Result<Rotation, StoreDown>> {
+        let rotate = Statement::Rotate {
+            presented,
+            fresh,
+            rate,
+        };
         Box::pin(async move {
-            match self.run(Statement::Rotate { presented, fresh }).await? {
+            match self.run(rotate).await? {
                 Found::Rotated(row) => Ok(rotation(row)),
                 _ => Ok(Rotation::Refused),
             }

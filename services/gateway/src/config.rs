@@ -85,7 +85,7 @@ pub struct Limits {
     pub account_deadline: Duration,
     /// Connections for accounts: each statement takes a millisecond, and password hashing takes fewer logins than that.
     pub account_connections_max: usize,
-    /// How long an expired login is kept: a token of it that comes back is told from one that never was.
+    /// How long a login is kept after it has expired or was ended: a token of it that comes back is told from one that never was.
     pub login_retention: Duration,
     /// Pause between two rounds of pruning when nothing is left to prune.
     pub prune_interval: Duration,

@@ -18,6 +18,15 @@ use crate::maintenance::{Maintenance, Seeds};
 
 const HOME: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(30);
+/// One refresh in each test.
+const ONCE: Rate = Rate {
+    burst: 1,
+    refill: Duration::from_secs(3600),
+};
+const UNBOUNDED: Rate = Rate {
+    burst: u32::MAX,
+    refill: Duration::from_micros(1),
+};
 
 struct Bench {
     stack: TestStack,
@@ -202,9 +211,9 @@ async fn a_write_whose_answer_was_lost_is_repeated_without_harm() {
     }
     let login = family(&RefreshToken::random());
     for _ in 0..2 {
-        assert_eq!(bench.store.open(account.customer, login).await, Ok(()));
+        assert_eq!(bench.store.open(account.customer, login, 2).await, Ok(()));
         assert_eq!(
-            bench.store.rotate(first.hash(), second.hash()).await,
+            bench.store.rotate(first.hash(), second.hash(), ONCE).await,
             Ok(Rotation::Fresh(account.customer))
         );
     }
@@ -217,9 +226,92 @@ async fn a_write_whose_answer_was_lost_is_repeated_without_harm() {
     // Somebody else who presents it is not the repetition.
     let stranger = bench
         .store
-        .rotate(first.hash(), RefreshToken::random().hash())
+        .rotate(first.hash(), RefreshToken::random().hash(), ONCE)
         .await;
     assert_eq!(stranger, Ok(Rotation::Reused(founding.id)));
+}
+
+#[tokio::test]
+async fn a_login_refreshes_at_its_rate_and_no_row_tells_of_what_was_refused() {
+    let bench = Bench::start().await;
+    let tokens: Vec<RefreshToken> = (0..4).map(|_| RefreshToken::random()).collect();
+    let account = new_account("ann@example.com");
+    let registered = bench.store.register(&account, family(&tokens[0])).await;
+    assert_eq!(registered, Ok(Registered::Done));
+    let rate = Rate {
+        burst: 2,
+        refill: Duration::from_secs(600),
+    };
+    let rotate = |n: usize| {
+        let (presented, fresh) = (tokens[n].hash(), tokens[n + 1].hash());
+        bench.store.rotate(presented, fresh, rate)
+    };
+    let fresh = Ok(Rotation::Fresh(account.customer));
+    assert_eq!(rotate(0).await, fresh);
+    assert_eq!(rotate(1).await, fresh);
+    let before = bench.all_written().await;
+    let refused = rotate(2).await.unwrap();
+    let Rotation::TooOften(wait) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(wait <= rate.refill && wait > rate.refill / 2, "{wait:?}");
+    assert_eq!(bench.all_written().await, before);
+
+    // The answer that was lost costs nothing, and the time that has passed gives refreshes back.
+    assert_eq!(rotate(1).await, fresh);
+    let earlier =
+        "UPDATE refresh_families SET refreshes_full_at = refreshes_full_at - interval '600 s'";
+    bench.owner().await.execute(earlier, &[]).await.unwrap();
+    assert_eq!(rotate(2).await, fresh);
+    // A used one ends the login even when it comes too often.
+    assert!(matches!(
+        bench
+            .store
+            .rotate(tokens[0].hash(), RefreshToken::random().hash(), rate)
+            .await,
+        Ok(Rotation::Reused(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_login_too_many_ends_the_oldest_of_its_customer() {
+    let bench = Bench::start().await;
+    let (ann, bob) = (
+        new_account("ann@example.com"),
+        new_account("bob@example.com"),
+    );
+    let bobs = family(&RefreshToken::random());
+    bench.store.register(&bob, bobs).await.unwrap();
+    let first = family(&RefreshToken::random());
+    bench.store.register(&ann, first).await.unwrap();
+    let mut logins = vec![first.id];
+    for _ in 0..3 {
+        let next = family(&RefreshToken::random());
+        bench.store.open(ann.customer, next, 2).await.unwrap();
+        logins.push(next.id);
+    }
+    let rows = bench
+        .owner()
+        .await
+        .query(
+            "SELECT family_id, ended_because FROM refresh_families ORDER BY created_at",
+            &[],
+        )
+        .await
+        .unwrap();
+    let seen: Vec<(Uuid, Option<String>)> =
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let ended = || Some("crowded_out".to_owned());
+    assert_eq!(
+        seen,
+        [
+            (bobs.id, None),
+            (logins[0], ended()),
+            (logins[1], ended()),
+            (logins[2], None),
+            (logins[3], None),
+        ]
+    );
 }
 
 #[tokio::test]
@@ -235,7 +327,7 @@ async fn a_login_ends_by_itself_however_often_it_is_refreshed() {
             let next = RefreshToken::random();
             match bench
                 .store
-                .rotate(current.hash(), next.hash())
+                .rotate(current.hash(), next.hash(), UNBOUNDED)
                 .await
                 .unwrap()
             {
@@ -271,6 +363,7 @@ async fn demo_users_are_seeded_once_and_old_logins_are_forgotten() {
         done: Gate::default(),
     };
     let ann = bench.register("ann@example.com").await;
+    let left = bench.register("cid@example.com").await;
     let live = bench.register("bob@example.com").await;
     let stale =
         "UPDATE refresh_families SET expires_at = now() - interval '2 days' WHERE customer_id = $1";
@@ -280,6 +373,10 @@ async fn demo_users_are_seeded_once_and_old_logins_are_forgotten() {
         .execute(stale, &[&ann.customer.0])
         .await
         .unwrap();
+    let left_token = left.refresh_token.expose().into();
+    bench.accounts.logout(&left_token).await.unwrap();
+    let long_ago = "UPDATE refresh_families SET ended_at = now() - interval '2 days' WHERE ended_at IS NOT NULL";
+    bench.owner().await.execute(long_ago, &[]).await.unwrap();
 
     for _ in 0..2 {
         let (seeds, database) = (seeds(), database(&bench.stack));
@@ -297,7 +394,7 @@ async fn demo_users_are_seeded_once_and_old_logins_are_forgotten() {
             .expect("not seeded and pruned");
         alone.stop().await;
     }
-    assert_eq!(bench.number("SELECT count(*) FROM accounts").await, 3);
+    assert_eq!(bench.number("SELECT count(*) FROM accounts").await, 4);
     assert_eq!(bench.number("SELECT count(*) FROM refresh_tokens").await, 1);
     let demo = bench
         .accounts

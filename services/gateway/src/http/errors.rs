@@ -136,7 +136,7 @@ pub(crate) fn from_account(error: &AccountError) -> Problem {
         ),
         AccountError::TooManyAttempts { retry_after } => Problem::new(
             Kind::TooManyAttempts,
-            "Too many attempts have failed. Try again after the time in Retry-After.",
+            "Too many attempts have failed, or were made at once. Try again after the time in Retry-After.",
         )
         .retry_after(*retry_after),
         AccountError::Busy => Problem::new(

@@ -53,7 +53,7 @@ pub(crate) enum Kind {
     TotalOutOfRange,
     /// Somebody has this e-mail.
     EmailTaken,
-    /// Too many failed attempts.
+    /// Too many failed attempts, or refreshes of one login.
     TooManyAttempts,
     /// The customer has all the event streams that one may have.
     TooManyStreams,
@@ -174,7 +174,7 @@ impl Kind {
             Self::InvalidCredentials => "E-mail or password is wrong",
             Self::InvalidRefreshToken => "The refresh token is not valid",
             Self::EmailTaken => "The e-mail is taken",
-            Self::TooManyAttempts => "Too many failed attempts",
+            Self::TooManyAttempts => "Too many attempts",
             Self::TooManyStreams => "Too many event streams",
             Self::CustomerMismatch => "Not your own customer id",
             Self::NotFound => "There is nothing here",

@@ -24,10 +24,14 @@ use crate::CustomerId;
 use crate::email::{Email, InvalidEmail};
 use crate::password::{InvalidPassword, PasswordError, PasswordHash, PasswordPool, check_new};
 use crate::refresh_token::{RefreshToken, TokenHash};
-use crate::throttle::{Attempt, Throttle, TooMany};
+use crate::throttle::{Attempt, PER_LOGIN, Rate, Throttle, TooMany};
 
 /// How long a login lasts, refreshed or not: after it the password is asked for again.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Logins of one customer at once, on all their devices and browsers; a new one ends the oldest. Each is kept until it ends, and who logs in with
+/// a script would else leave one behind each time.
+pub const SESSIONS_MAX: u32 = 50;
 
 /// What a login needs to know about somebody.
 #[derive(Debug, Clone)]
@@ -76,6 +80,8 @@ pub enum Rotation {
     Fresh(CustomerId),
     /// It had been used before: its family has ended.
     Reused(Uuid),
+    /// It is good and stays so, but its family has refreshed too often: come back after this long.
+    TooOften(Duration),
     /// Unknown, expired, logged out, or of a family that had ended.
     Refused,
 }
@@ -95,14 +101,19 @@ pub trait AccountStore: Send + Sync + 'static {
         account: &'a NewAccount,
         family: NewFamily,
     ) -> BoxFuture<'a, Result<Registered, StoreDown>>;
-    /// Adds a login.
-    fn open(&self, customer: CustomerId, family: NewFamily)
-    -> BoxFuture<'_, Result<(), StoreDown>>;
-    /// Uses `presented` up and puts `fresh` in its place.
+    /// Adds a login, and ends the oldest of the customer's so that about `live_max` go on.
+    fn open(
+        &self,
+        customer: CustomerId,
+        family: NewFamily,
+        live_max: u32,
+    ) -> BoxFuture<'_, Result<(), StoreDown>>;
+    /// Uses `presented` up and puts `fresh` in its place, unless its family has done so more often than `rate` allows.
     fn rotate(
         &self,
         presented: TokenHash,
         fresh: TokenHash,
+        rate: Rate,
     ) -> BoxFuture<'_, Result<Rotation, StoreDown>>;
     /// Ends the family of a token. One that is unknown has nothing to end.
     fn logout(&self, token: TokenHash) -> BoxFuture<'_, Result<(), StoreDown>>;
@@ -137,7 +148,7 @@ pub enum AccountError {
     /// The refresh token is not good, for whatever reason.
     #[error("refresh token not valid")]
     TokenRefused,
-    /// Too many failures of this account or from this address.
+    /// Too many failures of this account or from this address, or refreshes of this login.
     #[error("too many attempts")]
     TooManyAttempts {
         /// When the next one is looked at.
@@ -289,7 +300,9 @@ impl Accounts {
             return Err(AccountError::Refused);
         }
         let (refresh_token, family) = new_family();
-        self.store.open(account.customer, family).await?;
+        self.store
+            .open(account.customer, family, SESSIONS_MAX)
+            .await?;
         Ok(Session {
             customer: account.customer,
             refresh_token,
@@ -314,7 +327,9 @@ impl Accounts {
     async fn refresh_now(&self, token: &SecretString) -> Result<Session, AccountError> {
         let presented = RefreshToken::parse(token).ok_or(AccountError::TokenRefused)?;
         let refresh_token = RefreshToken::random();
-        let rotation = self.store.rotate(presented.hash(), refresh_token.hash());
+        let rotation = self
+            .store
+            .rotate(presented.hash(), refresh_token.hash(), PER_LOGIN);
         match rotation.await? {
             Rotation::Fresh(customer) => Ok(Session {
                 customer,
@@ -324,6 +339,7 @@ impl Accounts {
                 warn!(%family, "a used refresh token came back: its family has ended");
                 Err(AccountError::TokenRefused)
             }
+            Rotation::TooOften(retry_after) => Err(AccountError::TooManyAttempts { retry_after }),
             Rotation::Refused => Err(AccountError::TokenRefused),
         }
     }

@@ -41,7 +41,7 @@ use uuid::Uuid;
 
 pub use accounts::{
     Account, AccountError, AccountStore, Accounts, NewAccount, NewFamily, Registered, Rotation,
-    SESSION_LIFETIME, Session, StoreDown,
+    SESSION_LIFETIME, SESSIONS_MAX, Session, StoreDown,
 };
 pub use demo_users::{DemoUser, DemoUsersError};
 pub use email::{Email, InvalidEmail};
@@ -50,7 +50,7 @@ pub use password::{
     PasswordHash, PasswordPool,
 };
 pub use refresh_token::{RefreshToken, TokenHash};
-pub use throttle::{PER_ACCOUNT, PER_ADDRESS, Rate, Throttle, TooMany};
+pub use throttle::{PER_ACCOUNT, PER_ADDRESS, PER_LOGIN, Rate, Throttle, TooMany};
 pub use user_token::{
     ISSUER, IssuedToken, KeyRing, SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TokenError, UserKey,
     UserKeyError, UserKeys, UserKeysError, UserSecret, UserTokens,

@@ -1,8 +1,9 @@
 //! Accounts in memory, for tests of whoever uses them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use uuid::Uuid;
@@ -10,15 +11,23 @@ use uuid::Uuid;
 use crate::accounts::{
     Account, AccountStore, NewAccount, NewFamily, Registered, Rotation, StoreDown,
 };
-use crate::{CustomerId, Email, TokenHash};
+use crate::{CustomerId, Email, Rate, TokenHash};
 
 #[derive(Debug, Default)]
 struct Tables {
     accounts: HashMap<String, Account>,
-    /// Customer, and whether it goes on.
-    families: HashMap<Uuid, (CustomerId, bool)>,
+    /// Oldest first: their ids are in the order of time.
+    families: BTreeMap<Uuid, Family>,
     /// Family, and whether it can still be used.
     tokens: HashMap<TokenHash, (Uuid, bool)>,
+}
+
+#[derive(Debug)]
+struct Family {
+    customer: CustomerId,
+    goes_on: bool,
+    /// When the whole burst of refreshes is allowed again.
+    full_at: Instant,
 }
 
 /// A store that forgets everything at its end, and can be told to fail.
@@ -58,32 +67,47 @@ impl MemoryStore {
         Ok(self.lock())
     }
 
-    fn rotated(&self, presented: TokenHash, fresh: TokenHash) -> Result<Rotation, StoreDown> {
-        let mut tables = self.tables()?;
-        let Some(&(family, unused)) = tables.tokens.get(&presented) else {
+    fn rotated(
+        &self,
+        presented: TokenHash,
+        fresh: TokenHash,
+        rate: Rate,
+    ) -> Result<Rotation, StoreDown> {
+        let mut guard = self.tables()?;
+        let Tables {
+            families, tokens, ..
+        } = &mut *guard;
+        let Some(&(id, unused)) = tokens.get(&presented) else {
             return Ok(Rotation::Refused);
         };
-        let Some(&(customer, alive)) = tables.families.get(&family) else {
+        let Some(family) = families.get_mut(&id).filter(|family| family.goes_on) else {
             return Ok(Rotation::Refused);
         };
-        Ok(match (alive, unused) {
-            (false, _) => Rotation::Refused,
-            (true, false) => {
-                tables.families.insert(family, (customer, false));
-                Rotation::Reused(family)
-            }
-            (true, true) => {
-                tables.tokens.insert(presented, (family, false));
-                tables.tokens.insert(fresh, (family, true));
-                Rotation::Fresh(customer)
-            }
-        })
+        if !unused {
+            family.goes_on = false;
+            return Ok(Rotation::Reused(id));
+        }
+        let now = Instant::now();
+        let next = family.full_at.max(now) + rate.refill;
+        let allowed_until = now + rate.refill * rate.burst;
+        if next > allowed_until {
+            return Ok(Rotation::TooOften(next - allowed_until));
+        }
+        family.full_at = next;
+        tokens.insert(presented, (id, false));
+        tokens.insert(fresh, (id, true));
+        Ok(Rotation::Fresh(family.customer))
     }
 }
 
-fn put_family(tables: &mut Tables, customer: CustomerId, family: NewFamily) {
-    tables.families.insert(family.id, (customer, true));
-    tables.tokens.insert(family.token, (family.id, true));
+fn put_family(tables: &mut Tables, customer: CustomerId, new: NewFamily) {
+    let family = Family {
+        customer,
+        goes_on: true,
+        full_at: Instant::now(),
+    };
+    tables.families.insert(new.id, family);
+    tables.tokens.insert(new.token, (new.id, true));
 }
 
 impl AccountStore for MemoryStore {
@@ -121,10 +145,16 @@ impl AccountStore for MemoryStore {
         &self,
         customer: CustomerId,
         family: NewFamily,
+        live_max: u32,
     ) -> BoxFuture<'_, Result<(), StoreDown>> {
-        let opened = self
-            .tables()
-            .map(|mut tables| put_family(&mut tables, customer, family));
+        let opened = self.tables().map(|mut tables| {
+            put_family(&mut tables, customer, family);
+            let own = tables.families.values_mut().rev();
+            let live = own.filter(|family| family.customer == customer && family.goes_on);
+            let live_max = usize::try_from(live_max).unwrap_or(usize::MAX);
+            live.skip(live_max)
+                .for_each(|family| family.goes_on = false);
+        });
         Box::pin(std::future::ready(opened))
     }
 
@@ -132,15 +162,16 @@ impl AccountStore for MemoryStore {
         &self,
         presented: TokenHash,
         fresh: TokenHash,
+        rate: Rate,
     ) -> BoxFuture<'_, Result<Rotation, StoreDown>> {
-        Box::pin(std::future::ready(self.rotated(presented, fresh)))
+        Box::pin(std::future::ready(self.rotated(presented, fresh, rate)))
     }
 
     fn logout(&self, token: TokenHash) -> BoxFuture<'_, Result<(), StoreDown>> {
         let ended = self.tables().map(|mut tables| {
             let family = tables.tokens.get(&token).map(|(family, _)| *family);
-            if let Some((_, alive)) = family.and_then(|family| tables.families.get_mut(&family)) {
-                *alive = false;
+            if let Some(family) = family.and_then(|family| tables.families.get_mut(&family)) {
+                family.goes_on = false;
             }
         });
         Box::pin(std::future::ready(ended))

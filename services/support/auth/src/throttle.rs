@@ -23,7 +23,7 @@ const BUCKETS_MAX: usize = 65_536;
 /// How much is let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Failures at once.
+    /// Attempts at once.
     pub burst: u32,
     /// Then one more each time this has passed.
     pub refill: Duration,
@@ -34,6 +34,12 @@ pub struct Rate {
 /// yet throttled themselves; the tokens that person has go on working.
 pub const PER_ACCOUNT: Rate = Rate {
     burst: 10,
+    refill: Duration::from_secs(30),
+};
+/// Refreshes of one login: a token lasts a quarter of an hour, so that a device with several windows that each start anew still fits. Each one
+/// that is let through is a row until the login is forgotten, so this rate is kept with the login itself and holds for all replicas together.
+pub const PER_LOGIN: Rate = Rate {
+    burst: 20,
     refill: Duration::from_secs(30),
 };
 /// Failures from one address: an office behind one address, or one guess at many accounts.

@@ -15,10 +15,13 @@ pub struct OpenSessionParams<T1: crate::BytesSql> {
     pub customer_id: uuid::Uuid,
     pub lifetime_secs: f64,
     pub token_hash: T1,
+    pub others_max: i64,
 }
 #[derive(Debug)]
 pub struct RotateParams<T1: crate::BytesSql, T2: crate::BytesSql> {
     pub fresh: T1,
+    pub refill_secs: f64,
+    pub burst_secs: f64,
     pub presented: T2,
 }
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +53,7 @@ pub struct Rotate {
     pub alive: bool,
     pub unused: bool,
     pub repeated: bool,
+    pub wait_secs: f64,
 }
 use crate::client::async_::GenericClient;
 use futures::{self, StreamExt, TryStreamExt};
@@ -363,7 +367,7 @@ impl<'c, 'a, 's, C: GenericClient, T1: crate::StringSql, T2: crate::StringSql, T
 pub struct OpenSessionStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn open_session() -> OpenSessionStmt {
     OpenSessionStmt(
-        "WITH family AS ( INSERT INTO refresh_families (family_id, customer_id, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3)) ON CONFLICT DO NOTHING RETURNING family_id ), token AS ( INSERT INTO refresh_tokens (token_hash, family_id) SELECT $4, family_id FROM family ) SELECT family_id FROM family",
+        "WITH family AS ( INSERT INTO refresh_families (family_id, customer_id, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3)) ON CONFLICT DO NOTHING RETURNING family_id, customer_id ), token AS ( INSERT INTO refresh_tokens (token_hash, family_id) SELECT $4, family_id FROM family ), crowd AS ( SELECT f.family_id FROM refresh_families f WHERE f.family_id IN ( SELECT old.family_id FROM refresh_families old JOIN family ON family.customer_id = old.customer_id WHERE old.ended_because IS NULL AND old.expires_at > now() ORDER BY old.created_at DESC, old.family_id DESC OFFSET $5 ) FOR NO KEY UPDATE SKIP LOCKED ), ended AS ( UPDATE refresh_families f SET ended_at = now(), ended_because = 'crowded_out' FROM crowd WHERE f.family_id = crowd.family_id ) SELECT family_id FROM family",
         None,
     )
 }
@@ -382,10 +386,17 @@ impl OpenSessionStmt {
         customer_id: &'a uuid::Uuid,
         lifetime_secs: &'a f64,
         token_hash: &'a T1,
-    ) -> UuidUuidQuery<'c, 'a, 's, C, uuid::Uuid, 4> {
+        others_max: &'a i64,
+    ) -> UuidUuidQuery<'c, 'a, 's, C, uuid::Uuid, 5> {
         UuidUuidQuery {
             client,
-            params: [family_id, customer_id, lifetime_secs, token_hash],
+            params: [
+                family_id,
+                customer_id,
+                lifetime_secs,
+                token_hash,
+                others_max,
+            ],
             query: self.0,
             cached: self.1.as_ref(),
             extractor: |row| Ok(row.try_get(0)?),
@@ -399,7 +410,7 @@ impl<'c, 'a, 's, C: GenericClient, T1: crate::BytesSql>
         'a,
         's,
         OpenSessionParams<T1>,
-        UuidUuidQuery<'c, 'a, 's, C, uuid::Uuid, 4>,
+        UuidUuidQuery<'c, 'a, 's, C, uuid::Uuid, 5>,
         C,
     > for OpenSessionStmt
 {
@@ -407,20 +418,21 @@ impl<'c, 'a, 's, C: GenericClient, T1: crate::BytesSql>
         &'s self,
         client: &'c C,
         params: &'a OpenSessionParams<T1>,
-    ) -> UuidUuidQuery<'c, 'a, 's, C, uuid::Uuid, 4> {
+    ) -> UuidUuidQuery<'c, 'a, 's, C, uuid::Uuid, 5> {
         self.bind(
             client,
             &params.family_id,
             &params.customer_id,
             &params.lifetime_secs,
             &params.token_hash,
+            &params.others_max,
         )
     }
 }
 pub struct RotateStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn rotate() -> RotateStmt {
     RotateStmt(
-        "WITH found AS MATERIALIZED ( SELECT f.family_id, f.customer_id, f.ended_because IS NULL AND f.expires_at > now() AS alive, t.used_at IS NULL AS unused, t.replaced_by IS NOT DISTINCT FROM $1 AS repeated FROM refresh_tokens t JOIN refresh_families f ON f.family_id = t.family_id WHERE t.token_hash = $2 FOR UPDATE ), used AS ( UPDATE refresh_tokens t SET used_at = now(), replaced_by = $1 FROM found WHERE t.token_hash = $2 AND found.alive AND found.unused RETURNING t.family_id ), fresh AS ( INSERT INTO refresh_tokens (token_hash, family_id) SELECT $1, family_id FROM used ), ended AS ( UPDATE refresh_families f SET ended_at = now(), ended_because = 'reuse' FROM found WHERE f.family_id = found.family_id AND found.alive AND NOT found.unused AND NOT found.repeated ) SELECT family_id, customer_id, alive, unused, repeated FROM found",
+        "WITH found AS MATERIALIZED ( SELECT f.family_id, f.customer_id, f.ended_because IS NULL AND f.expires_at > now() AS alive, t.used_at IS NULL AS unused, t.replaced_by IS NOT DISTINCT FROM $1 AS repeated, extract(epoch FROM greatest(f.refreshes_full_at, now()) - now())::float8 + $2 - $3 AS wait_secs FROM refresh_tokens t JOIN refresh_families f ON f.family_id = t.family_id WHERE t.token_hash = $4 FOR UPDATE ), used AS ( UPDATE refresh_tokens t SET used_at = now(), replaced_by = $1 FROM found WHERE t.token_hash = $4 AND found.alive AND found.unused AND found.wait_secs <= 0 RETURNING t.family_id ), paid AS ( UPDATE refresh_families f SET refreshes_full_at = greatest(f.refreshes_full_at, now()) + make_interval(secs => $2) FROM used WHERE f.family_id = used.family_id ), fresh AS ( INSERT INTO refresh_tokens (token_hash, family_id) SELECT $1, family_id FROM used ), ended AS ( UPDATE refresh_families f SET ended_at = now(), ended_because = 'reuse' FROM found WHERE f.family_id = found.family_id AND found.alive AND NOT found.unused AND NOT found.repeated ) SELECT family_id, customer_id, alive, unused, repeated, wait_secs FROM found",
         None,
     )
 }
@@ -436,11 +448,13 @@ impl RotateStmt {
         &'s self,
         client: &'c C,
         fresh: &'a T1,
+        refill_secs: &'a f64,
+        burst_secs: &'a f64,
         presented: &'a T2,
-    ) -> RotateQuery<'c, 'a, 's, C, Rotate, 2> {
+    ) -> RotateQuery<'c, 'a, 's, C, Rotate, 4> {
         RotateQuery {
             client,
-            params: [fresh, presented],
+            params: [fresh, refill_secs, burst_secs, presented],
             query: self.0,
             cached: self.1.as_ref(),
             extractor: |row: &tokio_postgres::Row| -> Result<Rotate, tokio_postgres::Error> {
@@ -450,6 +464,7 @@ impl RotateStmt {
                     alive: row.try_get(2)?,
                     unused: row.try_get(3)?,
                     repeated: row.try_get(4)?,
+                    wait_secs: row.try_get(5)?,
                 })
             },
             mapper: |it| Rotate::from(it),
@@ -462,7 +477,7 @@ impl<'c, 'a, 's, C: GenericClient, T1: crate::BytesSql, T2: crate::BytesSql>
         'a,
         's,
         RotateParams<T1, T2>,
-        RotateQuery<'c, 'a, 's, C, Rotate, 2>,
+        RotateQuery<'c, 'a, 's, C, Rotate, 4>,
         C,
     > for RotateStmt
 {
@@ -470,8 +485,14 @@ impl<'c, 'a, 's, C: GenericClient, T1: crate::BytesSql, T2: crate::BytesSql>
         &'s self,
         client: &'c C,
         params: &'a RotateParams<T1, T2>,
-    ) -> RotateQuery<'c, 'a, 's, C, Rotate, 2> {
-        self.bind(client, &params.fresh, &params.presented)
+    ) -> RotateQuery<'c, 'a, 's, C, Rotate, 4> {
+        self.bind(
+            client,
+            &params.fresh,
+            &params.refill_secs,
+            &params.burst_secs,
+            &params.presented,
+        )
     }
 }
 pub struct LogoutStmt(&'static str, Option<tokio_postgres::Statement>);

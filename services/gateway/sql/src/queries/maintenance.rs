@@ -140,7 +140,7 @@ impl<'c, 'a, 's, C: GenericClient, T1: crate::StringSql, T2: crate::StringSql>
 pub struct PruneTokensStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn prune_tokens() -> PruneTokensStmt {
     PruneTokensStmt(
-        "DELETE FROM refresh_tokens t WHERE t.token_hash IN ( SELECT old.token_hash FROM refresh_families f JOIN refresh_tokens old ON old.family_id = f.family_id WHERE f.expires_at < now() - make_interval(secs => $1) ORDER BY f.expires_at LIMIT $2 ) RETURNING t.family_id",
+        "DELETE FROM refresh_tokens t WHERE t.token_hash IN ( (SELECT old.token_hash FROM refresh_families f JOIN refresh_tokens old ON old.family_id = f.family_id WHERE f.expires_at < now() - make_interval(secs => $1) ORDER BY f.expires_at LIMIT $2) UNION ALL (SELECT old.token_hash FROM refresh_families f JOIN refresh_tokens old ON old.family_id = f.family_id WHERE f.ended_at < now() - make_interval(secs => $1) ORDER BY f.ended_at LIMIT $2) ) RETURNING t.family_id",
         None,
     )
 }
@@ -189,7 +189,7 @@ impl<'c, 'a, 's, C: GenericClient>
 pub struct PruneFamiliesStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn prune_families() -> PruneFamiliesStmt {
     PruneFamiliesStmt(
-        "DELETE FROM refresh_families f WHERE f.family_id IN ( SELECT old.family_id FROM refresh_families old WHERE old.expires_at < now() - make_interval(secs => $1) AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.family_id = old.family_id) ORDER BY old.expires_at LIMIT $2 ) RETURNING f.family_id",
+        "DELETE FROM refresh_families f WHERE f.family_id IN ( (SELECT old.family_id FROM refresh_families old WHERE old.expires_at < now() - make_interval(secs => $1) AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.family_id = old.family_id) ORDER BY old.expires_at LIMIT $2) UNION ALL (SELECT old.family_id FROM refresh_families old WHERE old.ended_at < now() - make_interval(secs => $1) AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.family_id = old.family_id) ORDER BY old.ended_at LIMIT $2) ) RETURNING f.family_id",
         None,
     )
 }

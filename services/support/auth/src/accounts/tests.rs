@@ -136,6 +136,42 @@ async fn a_used_token_that_comes_back_ends_its_family_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_login_that_refreshes_too_often_waits_and_keeps_its_token() {
+    let desk = desk();
+    let mut session = desk.register().await;
+    for _ in 0..PER_LOGIN.burst {
+        session = desk.refresh(&session.refresh_token).await.unwrap();
+    }
+    for _ in 0..3 {
+        let refused = desk.refresh(&session.refresh_token).await.unwrap_err();
+        let AccountError::TooManyAttempts { retry_after } = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(retry_after <= PER_LOGIN.refill && !retry_after.is_zero());
+    }
+    // Another login of the same customer has its own.
+    let other = desk.login("ann@example.com", PASSWORD).await.unwrap();
+    assert!(desk.refresh(&other.refresh_token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_login_too_many_ends_the_oldest() {
+    let desk = desk();
+    let oldest = desk.register().await;
+    let second = desk.login("ann@example.com", PASSWORD).await.unwrap();
+    let mut newest = None;
+    for _ in 1..SESSIONS_MAX {
+        newest = desk.login("ann@example.com", PASSWORD).await.ok();
+    }
+    assert_eq!(
+        desk.refresh(&oldest.refresh_token).await.unwrap_err(),
+        AccountError::TokenRefused
+    );
+    assert!(desk.refresh(&second.refresh_token).await.is_ok());
+    assert!(desk.refresh(&newest.unwrap().refresh_token).await.is_ok());
+}
+
+#[tokio::test]
 async fn logout_ends_the_login_and_succeeds_twice_and_for_nonsense() {
     let desk = desk();
     let session = desk.register().await;
