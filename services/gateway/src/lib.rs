@@ -128,6 +128,7 @@ async fn serve(
             Throttle::default(),
         ),
         proxies: config.trusted_proxies,
+        forwarding_ignored: std::sync::Once::new(),
         readiness: readiness.clone(),
         streams: http::Streams::new(limits.streams_max, limits.streams_per_customer_max),
         draining: draining.clone(),

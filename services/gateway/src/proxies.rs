@@ -74,6 +74,12 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(address))
     }
 
+    /// Whether what `peer` says about where a request comes from is not looked at.
+    #[must_use]
+    pub fn ignores(&self, peer: IpAddr) -> bool {
+        !self.trusts(peer)
+    }
+
     /// Where a request comes from: the connection's other end, or, when that is a trusted proxy, the last address of `forwarded` (the
     /// values of `X-Forwarded-For`, in order) that no trusted proxy has. What stands before it was written by whoever sent it.
     #[must_use]
@@ -120,6 +126,9 @@ mod tests {
             client("10.0.0.0/8", "192.0.2.1", &["198.51.100.7"]),
             "192.0.2.1"
         );
+        let ignored = |peer: &str| proxies("10.0.0.0/8").ignores(peer.parse().unwrap());
+        assert!(ignored("192.0.2.1"));
+        assert!(!ignored("10.1.2.3") && !ignored("::ffff:10.1.2.3"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderName;
 use axum::http::request::Parts;
+use tracing::warn;
 
 use super::Shared;
 
@@ -27,6 +28,15 @@ impl FromRequestParts<Shared> for ClientAddress {
             .extensions
             .get::<Peer>()
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        if parts.headers.contains_key(X_FORWARDED_FOR) && api.proxies.ignores(peer) {
+            api.forwarding_ignored.call_once(|| {
+                warn!(
+                    %peer,
+                    "X-Forwarded-For is ignored: not from a trusted proxy. If that is yours, all customers behind it share its limits of failed \
+                     attempts: name it in SHOPAPI_TRUSTED_PROXIES. Said once"
+                );
+            });
+        }
         let forwarded = parts.headers.get_all(X_FORWARDED_FOR).iter();
         // What is no text was not written by a proxy of ours, and ends the search like any nonsense.
         let forwarded = forwarded.map(|value| value.to_str().unwrap_or("?"));

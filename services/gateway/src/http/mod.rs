@@ -38,7 +38,7 @@ mod write_deadline;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use actor_kit::Mailbox;
 use axum::{Router, middleware};
@@ -62,6 +62,8 @@ pub(crate) struct Api {
     pub(crate) tokens: UserTokens,
     pub(crate) accounts: Accounts,
     pub(crate) proxies: TrustedProxies,
+    /// Whether an operator was told that somebody who is none of them forwards; anybody can make us say it, so it is said once.
+    pub(crate) forwarding_ignored: Once,
     pub(crate) readiness: Readiness,
     pub(crate) limits: Limits,
     /// Places for event streams.

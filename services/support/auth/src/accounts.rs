@@ -24,7 +24,7 @@ use crate::CustomerId;
 use crate::email::{Email, InvalidEmail};
 use crate::password::{InvalidPassword, PasswordError, PasswordHash, PasswordPool, check_new};
 use crate::refresh_token::{RefreshToken, TokenHash};
-use crate::throttle::{Attempt, PER_LOGIN, Rate, Throttle, TooMany};
+use crate::throttle::{Attempt, PER_LOGIN, Rate, Throttle, TooMany, What};
 
 /// How long a login lasts, refreshed or not: after it the password is asked for again.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -219,7 +219,8 @@ impl Accounts {
         }
     }
 
-    /// Adds an account and logs it in. A registration counts against its address even when it succeeds: each one is a row for good.
+    /// Adds an account and logs it in. A registration counts against its address even when it succeeds: each one is a row for good. It is counted
+    /// apart from failures.
     ///
     /// # Errors
     /// [`AccountError`].
@@ -239,7 +240,9 @@ impl Accounts {
                 });
             }
         };
-        let attempt = self.throttle.enter(None, from, Instant::now())?;
+        let attempt = self
+            .throttle
+            .enter(What::Registration, from, Instant::now())?;
         let registered = self.register_now(email, password).await;
         if registered.as_ref().is_err_and(|error| !error.counts()) {
             self.throttle.forgive(attempt, Instant::now());
@@ -278,7 +281,9 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<Session, AccountError> {
         let email = Email::parse(email).ok();
-        let attempt = self.throttle.enter(email.as_ref(), from, Instant::now())?;
+        let attempt = self
+            .throttle
+            .enter(What::Login(email.as_ref()), from, Instant::now())?;
         let session = self.login_now(email.as_ref(), password).await;
         self.settle(attempt, &session);
         session
@@ -318,18 +323,26 @@ impl Accounts {
         token: &SecretString,
         from: IpAddr,
     ) -> Result<Session, AccountError> {
-        let attempt = self.throttle.enter(None, from, Instant::now())?;
-        let session = self.refresh_now(token).await;
-        self.settle(attempt, &session);
+        let presented = RefreshToken::parse(token).map(|token| token.hash());
+        let attempt = self
+            .throttle
+            .enter(What::Refresh(presented), from, Instant::now())?;
+        let session = self.refresh_now(presented).await;
+        match &session {
+            Err(AccountError::TooManyAttempts { .. }) => {
+                self.throttle.forgive_address(attempt, Instant::now());
+            }
+            _ => self.settle(attempt, &session),
+        }
         session
     }
 
-    async fn refresh_now(&self, token: &SecretString) -> Result<Session, AccountError> {
-        let presented = RefreshToken::parse(token).ok_or(AccountError::TokenRefused)?;
+    async fn refresh_now(&self, presented: Option<TokenHash>) -> Result<Session, AccountError> {
+        let presented = presented.ok_or(AccountError::TokenRefused)?;
         let refresh_token = RefreshToken::random();
         let rotation = self
             .store
-            .rotate(presented.hash(), refresh_token.hash(), PER_LOGIN);
+            .rotate(presented, refresh_token.hash(), PER_LOGIN);
         match rotation.await? {
             Rotation::Fresh(customer) => Ok(Session {
                 customer,

@@ -50,7 +50,7 @@ pub use password::{
     PasswordHash, PasswordPool,
 };
 pub use refresh_token::{RefreshToken, TokenHash};
-pub use throttle::{PER_ACCOUNT, PER_ADDRESS, PER_LOGIN, Rate, Throttle, TooMany};
+pub use throttle::{PER_ACCOUNT, PER_ADDRESS, PER_LOGIN, PER_TOKEN, Rate, Throttle, TooMany};
 pub use user_token::{
     ISSUER, IssuedToken, KeyRing, SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TokenError, UserKey,
     UserKeyError, UserKeys, UserKeysError, UserSecret, UserTokens,

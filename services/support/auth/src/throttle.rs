@@ -4,6 +4,9 @@
 //! A bucket holds `burst` attempts and gets one back every `refill` (GCRA: one instant per bucket says when it is full again). An attempt is
 //! paid before it is checked and given back when it succeeds, so that many at once cannot slip through together.
 //!
+//! What comes from one address is counted apart: passwords, refresh tokens, registrations. Behind a proxy that nobody told us to believe, all
+//! customers have one address, and whoever sends nonsense of one kind must not close the others for all of them.
+//!
 //! Memory is bounded: full buckets are forgotten, and past [`BUCKETS_MAX`] another one goes. Somebody with that many addresses is not
 //! slowed down by counting addresses anyway; the count per account is in a table of its own.
 
@@ -16,6 +19,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use crate::email::Email;
+use crate::refresh_token::TokenHash;
 
 /// Buckets in each table: at about 50 bytes each a few MiB.
 const BUCKETS_MAX: usize = 65_536;
@@ -42,7 +46,13 @@ pub const PER_LOGIN: Rate = Rate {
     burst: 20,
     refill: Duration::from_secs(30),
 };
-/// Failures from one address: an office behind one address, or one guess at many accounts.
+/// The same refresh token again: it works once, so whoever sends it again has not heard our answer, or was told to wait and does not. Kept from
+/// the database.
+pub const PER_TOKEN: Rate = Rate {
+    burst: 3,
+    refill: Duration::from_secs(10),
+};
+/// Failures from one address, and registrations that succeed, each kind for itself: an office behind one address, or one guess at many accounts.
 pub const PER_ADDRESS: Rate = Rate {
     burst: 50,
     refill: Duration::from_secs(5),
@@ -55,11 +65,14 @@ pub struct TooMany {
     pub retry_after: Duration,
 }
 
-/// The attempts of accounts and of addresses.
+/// The attempts at accounts and tokens, and those from addresses.
 #[derive(Debug)]
 pub struct Throttle {
-    accounts: Buckets<[u8; 16]>,
-    addresses: Buckets<IpAddr>,
+    accounts: Buckets<Digest>,
+    tokens: Buckets<Digest>,
+    logins: Buckets<IpAddr>,
+    refreshes: Buckets<IpAddr>,
+    registrations: Buckets<IpAddr>,
 }
 
 impl Default for Throttle {
@@ -68,12 +81,33 @@ impl Default for Throttle {
     }
 }
 
+/// What is tried.
+#[derive(Debug, Clone, Copy)]
+pub enum What<'a> {
+    /// A password for this account, where the e-mail can be one.
+    Login(Option<&'a Email>),
+    /// This refresh token, where it can be one.
+    Refresh(Option<TokenHash>),
+    /// To register.
+    Registration,
+}
+
+/// Of fixed size, and no list of e-mails or tokens in memory.
+type Digest = [u8; 16];
+
 /// An attempt that was paid.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "an attempt that succeeded is given back"]
 pub struct Attempt {
-    account: Option<[u8; 16]>,
+    paid: Paid,
     address: IpAddr,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Paid {
+    Login(Option<Digest>),
+    Refresh(Option<Digest>),
+    Registration,
 }
 
 impl Throttle {
@@ -82,29 +116,34 @@ impl Throttle {
     pub fn new(per_account: Rate, per_address: Rate) -> Self {
         Self {
             accounts: Buckets::new(per_account),
-            addresses: Buckets::new(per_address),
+            tokens: Buckets::new(PER_TOKEN),
+            logins: Buckets::new(per_address),
+            refreshes: Buckets::new(per_address),
+            registrations: Buckets::new(per_address),
         }
     }
 
-    /// Pays for an attempt on `account`, where one is named, from `address`.
+    /// Pays for an attempt at `what` from `address`.
     ///
     /// # Errors
     /// [`TooMany`]; then nothing was paid: who asks again too early does not wait longer.
-    pub fn enter(
-        &self,
-        account: Option<&Email>,
-        address: IpAddr,
-        now: Instant,
-    ) -> Result<Attempt, TooMany> {
+    pub fn enter(&self, what: What<'_>, address: IpAddr, now: Instant) -> Result<Attempt, TooMany> {
+        let paid = match what {
+            What::Login(email) => Paid::Login(
+                email.map(|email| digest(Sha256::digest(email.as_str().as_bytes()).into())),
+            ),
+            What::Refresh(token) => Paid::Refresh(token.map(|token| digest(token.0))),
+            What::Registration => Paid::Registration,
+        };
         let attempt = Attempt {
-            account: account.map(account_key),
+            paid,
             address: address_key(address),
         };
-        self.addresses.pay(attempt.address, now)?;
-        if let Some(account) = attempt.account
-            && let Err(too_many) = self.accounts.pay(account, now)
+        self.addresses_of(paid).pay(attempt.address, now)?;
+        if let Some((buckets, key)) = self.aimed_at(paid)
+            && let Err(too_many) = buckets.pay(key, now)
         {
-            self.addresses.give_back(attempt.address, now);
+            self.forgive_address(attempt, now);
             return Err(too_many);
         }
         Ok(attempt)
@@ -112,19 +151,39 @@ impl Throttle {
 
     /// The attempt was no failure.
     pub fn forgive(&self, attempt: Attempt, now: Instant) {
-        self.addresses.give_back(attempt.address, now);
-        if let Some(account) = attempt.account {
-            self.accounts.give_back(account, now);
+        self.forgive_address(attempt, now);
+        if let Some((buckets, key)) = self.aimed_at(attempt.paid) {
+            buckets.give_back(key, now);
+        }
+    }
+
+    /// The attempt says nothing about where it comes from; what it was aimed at stays paid.
+    pub fn forgive_address(&self, attempt: Attempt, now: Instant) {
+        self.addresses_of(attempt.paid)
+            .give_back(attempt.address, now);
+    }
+
+    fn addresses_of(&self, paid: Paid) -> &Buckets<IpAddr> {
+        match paid {
+            Paid::Login(_) => &self.logins,
+            Paid::Refresh(_) => &self.refreshes,
+            Paid::Registration => &self.registrations,
+        }
+    }
+
+    fn aimed_at(&self, paid: Paid) -> Option<(&Buckets<Digest>, Digest)> {
+        match paid {
+            Paid::Login(account) => Some((&self.accounts, account?)),
+            Paid::Refresh(token) => Some((&self.tokens, token?)),
+            Paid::Registration => None,
         }
     }
 }
 
-/// Of fixed size, and no list of e-mails in memory.
-fn account_key(email: &Email) -> [u8; 16] {
-    let digest: [u8; 32] = Sha256::digest(email.as_str().as_bytes()).into();
-    let mut key = [0; 16];
-    key.copy_from_slice(&digest[..16]);
-    key
+fn digest(whole: [u8; 32]) -> Digest {
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
 }
 
 /// An IPv6 customer has a whole /64; an IPv4 one may come in IPv6 clothes.
@@ -211,7 +270,8 @@ mod tests {
     }
 
     fn fails(throttle: &Throttle, account: Option<&Email>, address: IpAddr, now: Instant) -> bool {
-        throttle.enter(account, address, now).map(drop).is_ok()
+        let what = What::Login(account);
+        throttle.enter(what, address, now).map(drop).is_ok()
     }
 
     #[test]
@@ -220,7 +280,9 @@ mod tests {
         for _ in 0..3 {
             assert!(fails(&throttle, Some(&ann()), HOME, now));
         }
-        let refused = throttle.enter(Some(&ann()), HOME, now).unwrap_err();
+        let refused = throttle
+            .enter(What::Login(Some(&ann())), HOME, now)
+            .unwrap_err();
         assert_eq!(refused.retry_after, S);
         assert!(!fails(&throttle, Some(&ann()), HOME, now + S / 2));
         assert!(fails(&throttle, Some(&ann()), HOME, now + S));
@@ -261,7 +323,9 @@ mod tests {
     fn a_success_costs_nothing_and_a_refusal_does_not_lengthen_the_wait() {
         let (throttle, now) = (throttle(2, 2), Instant::now());
         for _ in 0..1_000 {
-            let attempt = throttle.enter(Some(&ann()), HOME, now).unwrap();
+            let attempt = throttle
+                .enter(What::Login(Some(&ann())), HOME, now)
+                .unwrap();
             throttle.forgive(attempt, now);
         }
         assert!(throttle.accounts.full_at.lock().unwrap().is_empty());
@@ -272,12 +336,47 @@ mod tests {
         for _ in 0..1_000 {
             assert_eq!(
                 throttle
-                    .enter(Some(&ann()), HOME, now)
+                    .enter(What::Login(Some(&ann())), HOME, now)
                     .unwrap_err()
                     .retry_after,
                 S
             );
         }
+    }
+
+    #[test]
+    fn nonsense_of_one_kind_closes_no_other_kind_of_its_address() {
+        let (throttle, now) = (throttle(9, 2), Instant::now());
+        let kinds = [What::Login(None), What::Refresh(None), What::Registration];
+        for kind in kinds {
+            for _ in 0..2 {
+                assert!(
+                    throttle.enter(kind, HOME, now).map(drop).is_ok(),
+                    "{kind:?}"
+                );
+            }
+            assert!(
+                throttle.enter(kind, HOME, now).map(drop).is_err(),
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_that_comes_again_and_again_waits_from_whatever_address() {
+        let (throttle, now) = (throttle(9, 1_000), Instant::now());
+        let address = |n: u32| IpAddr::from(n.to_be_bytes());
+        let token = TokenHash([7; 32]);
+        let again = |n| throttle.enter(What::Refresh(Some(token)), address(n), now);
+        for n in 0..PER_TOKEN.burst {
+            // It was told to wait, which is no failure of the address.
+            throttle.forgive_address(again(n).unwrap(), now);
+        }
+        assert_eq!(again(100).unwrap_err().retry_after, PER_TOKEN.refill);
+        let other = What::Refresh(Some(TokenHash([8; 32])));
+        assert!(throttle.enter(other, address(0), now).map(drop).is_ok());
+        let refreshes = throttle.refreshes.full_at.lock().unwrap();
+        assert_eq!(refreshes.len(), 1, "only the other token's is left");
     }
 
     #[test]
@@ -307,11 +406,8 @@ mod tests {
         for n in 0..u32::try_from(BUCKETS_MAX).unwrap() + 10 {
             assert!(fails(&throttle, None, address(n), now));
         }
-        assert_eq!(
-            throttle.addresses.full_at.lock().unwrap().len(),
-            BUCKETS_MAX
-        );
+        assert_eq!(throttle.logins.full_at.lock().unwrap().len(), BUCKETS_MAX);
         assert!(fails(&throttle, None, address(u32::MAX), now + 10 * S));
-        assert_eq!(throttle.addresses.full_at.lock().unwrap().len(), 1);
+        assert_eq!(throttle.logins.full_at.lock().unwrap().len(), 1);
     }
 }

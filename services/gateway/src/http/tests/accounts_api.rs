@@ -194,21 +194,19 @@ async fn failures_are_throttled_with_a_time_to_come_back() {
         (1..=60).contains(&got.header("retry-after").parse::<u32>().unwrap()),
         "{got:?}"
     );
-    // The address has failed too often for the other calls as well.
+    // Guessing passwords closes logins, and no other call of that address.
     let body = json!({"email": "bob@example.test", "password": "battery staple"});
-    call(&gateway, REGISTER, body)
-        .await
-        .assert_problem(429, "too-many-attempts");
-    refresh(&gateway, &json!("0".repeat(64)))
-        .await
-        .assert_problem(429, "too-many-attempts");
+    let registered = call(&gateway, REGISTER, body).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let refreshed = refresh(&gateway, &registered.body["refresh_token"]).await;
+    assert_eq!(refreshed.status, 200, "{refreshed:?}");
 }
 
 #[tokio::test]
 async fn behind_a_trusted_proxy_each_address_has_its_own_failures() {
     let gateway = gateway();
-    let from = |address: &'static str| {
-        let body = json!({"refresh_token": "0".repeat(64)}).to_string();
+    let nonsense = |address: &'static str| {
+        let body = json!({"refresh_token": "no token of ours"}).to_string();
         let request = request("POST", REFRESH)
             .header("content-type", "application/json")
             .header("x-forwarded-for", format!("203.0.113.66, {address}"))
@@ -217,14 +215,14 @@ async fn behind_a_trusted_proxy_each_address_has_its_own_failures() {
         send(&gateway.router, request)
     };
     for _ in 0..FAILURES_MAX {
-        from("198.51.100.1")
+        nonsense("198.51.100.1")
             .await
             .assert_problem(401, "invalid-refresh-token");
     }
-    from("198.51.100.1")
+    nonsense("198.51.100.1")
         .await
         .assert_problem(429, "too-many-attempts");
-    from("198.51.100.2")
+    nonsense("198.51.100.2")
         .await
         .assert_problem(401, "invalid-refresh-token");
 }

@@ -1,6 +1,6 @@
 //! A router whose services are probes, and requests against it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use actor_kit::probe::{Probe, probe};
@@ -84,6 +84,7 @@ pub(crate) fn gateway_with(limits: Limits) -> Gateway {
         accounts: Accounts::new(store.clone(), passwords.clone(), throttle),
         // What the tests call a proxy; they have no connection, so this is where every request comes from.
         proxies: "0.0.0.0".parse().unwrap(),
+        forwarding_ignored: Once::new(),
         readiness: readiness.clone(),
         streams: Streams::new(limits.streams_max, limits.streams_per_customer_max),
         draining: CancellationToken::new(),

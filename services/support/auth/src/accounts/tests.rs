@@ -192,13 +192,12 @@ async fn logout_ends_the_login_and_succeeds_twice_and_for_nonsense() {
 async fn failures_close_the_account_even_for_the_right_password_and_cost_no_more_work() {
     let desk = desk_with(3);
     desk.register().await;
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(
             desk.login("ann@example.com", "guess").await.unwrap_err(),
             AccountError::Refused
         );
     }
-    // The registration and two failures have used the three of this address up.
     let runs = desk.pool.runs();
     let refused = desk.login("ann@example.com", PASSWORD).await.unwrap_err();
     assert!(
@@ -206,12 +205,28 @@ async fn failures_close_the_account_even_for_the_right_password_and_cost_no_more
         "{refused:?}"
     );
     assert_eq!(desk.pool.runs(), runs);
-    let elsewhere = desk.accounts.login(
-        "ann@example.com",
-        PASSWORD.into(),
-        "10.0.0.1".parse().unwrap(),
-    );
-    assert!(elsewhere.await.is_ok());
+}
+
+#[tokio::test]
+async fn what_an_address_has_too_much_of_closes_no_other_call() {
+    let desk = desk_with(2);
+    let session = desk.register().await;
+    let register = async |email: &str| {
+        let registered = desk.accounts.register(email, PASSWORD.into(), HOME);
+        registered.await.map(drop)
+    };
+    assert_eq!(register("bob@example.com").await, Ok(()));
+    let third = register("cid@example.com").await;
+    assert!(matches!(third, Err(AccountError::TooManyAttempts { .. })));
+    assert!(desk.login("ann@example.com", PASSWORD).await.is_ok());
+    let next = desk.refresh(&session.refresh_token).await.unwrap();
+
+    for _ in 0..2 {
+        desk.refresh(&RefreshToken::random()).await.unwrap_err();
+    }
+    let closed = desk.refresh(&next.refresh_token).await.unwrap_err();
+    assert!(matches!(closed, AccountError::TooManyAttempts { .. }));
+    assert!(desk.login("ann@example.com", PASSWORD).await.is_ok());
 }
 
 #[tokio::test]
