@@ -7,13 +7,14 @@
 //! What comes from one address is counted apart: passwords, refresh tokens, registrations. Behind a proxy that nobody told us to believe, all
 //! customers have one address, and whoever sends nonsense of one kind must not close the others for all of them.
 //!
-//! Memory is bounded: full buckets are forgotten, and past [`BUCKETS_MAX`] another one goes. Somebody with that many addresses is not
+//! Memory is bounded, and so is the time for each attempt: a few buckets are looked at in turn, full ones are forgotten, and past [`BUCKETS_MAX`]
+//! the fullest of those few goes. Somebody with that many addresses is not
 //! slowed down by counting addresses anyway; the count per account is in a table of its own.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -23,6 +24,9 @@ use crate::refresh_token::TokenHash;
 
 /// Buckets in each table: at about 50 bytes each a few MiB.
 const BUCKETS_MAX: usize = 65_536;
+
+/// Buckets that are looked at for each one that is added: more than one, so that the table shrinks again, and few, because others wait.
+const SWEPT: usize = 8;
 
 /// How much is let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,22 +204,25 @@ fn address_key(address: IpAddr) -> IpAddr {
 #[derive(Debug)]
 struct Buckets<K> {
     rate: Rate,
-    /// When each bucket is full again; one that is full is absent or will be.
-    full_at: Mutex<HashMap<K, Instant>>,
+    table: Mutex<Table<K>>,
 }
 
 impl<K: Hash + Eq + Copy> Buckets<K> {
     fn new(rate: Rate) -> Self {
         Self {
             rate,
-            full_at: Mutex::default(),
+            table: Mutex::new(Table::default()),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table<K>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pay(&self, key: K, now: Instant) -> Result<(), TooMany> {
         let Rate { burst, refill } = self.rate;
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = full_at.get(&key).copied().map_or(now, |at| at.max(now));
+        let mut table = self.lock();
+        let current = table.full_at(key).map_or(now, |at| at.max(now));
         let next = current + refill;
         let allowed_until = now + refill * burst;
         if next > allowed_until {
@@ -223,33 +230,97 @@ impl<K: Hash + Eq + Copy> Buckets<K> {
                 retry_after: next - allowed_until,
             });
         }
-        if full_at.len() >= BUCKETS_MAX && !full_at.contains_key(&key) {
-            make_room(&mut full_at, now);
-        }
-        full_at.insert(key, next);
+        table.put(key, next, now);
         Ok(())
     }
 
     fn give_back(&self, key: K, now: Instant) {
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = full_at.get_mut(&key) {
+        let mut table = self.lock();
+        if let Some(at) = table.full_at(key) {
             match at.checked_sub(self.rate.refill) {
-                Some(earlier) if earlier > now => *at = earlier,
-                _ => {
-                    full_at.remove(&key);
-                }
+                Some(earlier) if earlier > now => table.put(key, earlier, now),
+                _ => table.remove(key),
             }
         }
     }
 }
 
-/// Forgets the buckets that are full again, or else any one.
-fn make_room<K: Hash + Eq + Copy>(full_at: &mut HashMap<K, Instant>, now: Instant) {
-    full_at.retain(|_, at| *at > now);
-    if full_at.len() >= BUCKETS_MAX
-        && let Some(any) = full_at.keys().next().copied()
-    {
-        full_at.remove(&any);
+/// When each bucket is full again; one that is full is absent or will be. Whatever is asked of it takes the same short time, however many
+/// buckets there are: it is asked under a lock that every login takes.
+#[derive(Debug)]
+struct Table<K> {
+    /// Where in `slots` a key is.
+    places: HashMap<K, usize>,
+    slots: Vec<(K, Instant)>,
+    /// The slot that is looked at next: each has its turn.
+    hand: usize,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self {
+            places: HashMap::new(),
+            slots: Vec::new(),
+            hand: 0,
+        }
+    }
+}
+
+impl<K: Hash + Eq + Copy> Table<K> {
+    fn full_at(&self, key: K) -> Option<Instant> {
+        let place = *self.places.get(&key)?;
+        self.slots.get(place).map(|(_, at)| *at)
+    }
+
+    fn put(&mut self, key: K, at: Instant, now: Instant) {
+        if let Some(slot) = self
+            .places
+            .get(&key)
+            .and_then(|place| self.slots.get_mut(*place))
+        {
+            slot.1 = at;
+            return;
+        }
+        self.sweep(now);
+        self.places.insert(key, self.slots.len());
+        self.slots.push((key, at));
+    }
+
+    fn remove(&mut self, key: K) {
+        let Some(place) = self.places.remove(&key) else {
+            return;
+        };
+        self.slots.swap_remove(place);
+        if let Some((moved, _)) = self.slots.get(place) {
+            self.places.insert(*moved, place);
+        }
+    }
+
+    /// Looks at the next [`SWEPT`] buckets and forgets those that are full again; when there is still no room for one more, the fullest of them.
+    fn sweep(&mut self, now: Instant) {
+        let mut fullest: Option<(K, Instant)> = None;
+        for _ in 0..SWEPT.min(self.slots.len()) {
+            if self.hand >= self.slots.len() {
+                self.hand = 0;
+            }
+            let Some(&(key, at)) = self.slots.get(self.hand) else {
+                break;
+            };
+            if at <= now {
+                // Another one takes its slot and is looked at next.
+                self.remove(key);
+                continue;
+            }
+            if fullest.is_none_or(|(_, known)| at < known) {
+                fullest = Some((key, at));
+            }
+            self.hand += 1;
+        }
+        if self.slots.len() >= BUCKETS_MAX
+            && let Some((key, _)) = fullest
+        {
+            self.remove(key);
+        }
     }
 }
 
@@ -328,7 +399,7 @@ mod tests {
                 .unwrap();
             throttle.forgive(attempt, now);
         }
-        assert!(throttle.accounts.full_at.lock().unwrap().is_empty());
+        assert!(throttle.accounts.lock().slots.is_empty());
         let _ = (
             fails(&throttle, Some(&ann()), HOME, now),
             fails(&throttle, Some(&ann()), HOME, now),
@@ -375,8 +446,8 @@ mod tests {
         assert_eq!(again(100).unwrap_err().retry_after, PER_TOKEN.refill);
         let other = What::Refresh(Some(TokenHash([8; 32])));
         assert!(throttle.enter(other, address(0), now).map(drop).is_ok());
-        let refreshes = throttle.refreshes.full_at.lock().unwrap();
-        assert_eq!(refreshes.len(), 1, "only the other token's is left");
+        let left = throttle.refreshes.lock().slots.len();
+        assert_eq!(left, 1, "only the other token's");
     }
 
     #[test]
@@ -400,14 +471,56 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_full_buckets_go_first() {
+    fn memory_is_bounded_and_shrinks_again() {
         let (throttle, now) = (throttle(9, 9), Instant::now());
-        let address = |n: u32| IpAddr::from(n.to_be_bytes());
-        for n in 0..u32::try_from(BUCKETS_MAX).unwrap() + 10 {
+        let address = |n: usize| IpAddr::from(u32::try_from(n).unwrap().to_be_bytes());
+        for n in 0..BUCKETS_MAX + 10 {
             assert!(fails(&throttle, None, address(n), now));
         }
-        assert_eq!(throttle.logins.full_at.lock().unwrap().len(), BUCKETS_MAX);
-        assert!(fails(&throttle, None, address(u32::MAX), now + 10 * S));
-        assert_eq!(throttle.logins.full_at.lock().unwrap().len(), 1);
+        assert_eq!(throttle.logins.lock().slots.len(), BUCKETS_MAX);
+        // Each newcomer finds some that are full again.
+        let newcomers = BUCKETS_MAX / (SWEPT - 1) + 1;
+        for n in 0..newcomers {
+            let later = now + S * (10 + 2 * u32::try_from(n).unwrap());
+            assert!(fails(&throttle, None, address(2 * BUCKETS_MAX + n), later));
+        }
+        let left = throttle.logins.lock().slots.len();
+        assert!(left <= SWEPT, "{left}");
+    }
+
+    #[test]
+    fn when_there_is_no_room_the_fullest_of_a_few_goes() {
+        let (throttle, now) = (throttle(9, 9), Instant::now());
+        let address = |n: usize| IpAddr::from(u32::try_from(n).unwrap().to_be_bytes());
+        for n in 0..BUCKETS_MAX {
+            assert!(fails(&throttle, None, address(n), now));
+        }
+        // Everybody in the next few but one has failed twice.
+        let hand = throttle.logins.lock().hand;
+        for n in (0..SWEPT).filter(|n| *n != 5) {
+            let (key, _) = throttle.logins.lock().slots[(hand + n) % BUCKETS_MAX];
+            assert!(fails(&throttle, None, key, now));
+        }
+        let (once, _) = throttle.logins.lock().slots[(hand + 5) % BUCKETS_MAX];
+        assert!(fails(&throttle, None, address(BUCKETS_MAX), now));
+        let table = throttle.logins.lock();
+        assert_eq!(table.slots.len(), BUCKETS_MAX);
+        assert_eq!(table.full_at(once), None);
+    }
+
+    #[test]
+    fn every_key_is_where_the_table_says() {
+        let now = Instant::now();
+        let mut table = Table::default();
+        for n in 0..100_u32 {
+            table.put(n, now + S * (n % 7), now);
+            if n % 3 == 0 {
+                table.remove(n / 2);
+            }
+            for (key, place) in &table.places {
+                assert_eq!(table.slots[*place].0, *key);
+            }
+            assert_eq!(table.places.len(), table.slots.len());
+        }
     }
 }
