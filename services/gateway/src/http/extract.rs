@@ -13,6 +13,7 @@ use shopapi_auth::CustomerId;
 
 use super::Shared;
 use super::errors::{Subject, from_token, not_found};
+use super::object::Object;
 use super::problem::{Kind, Problem};
 
 /// The customer that the request's token speaks for.
@@ -54,7 +55,7 @@ pub(crate) fn now_s() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// A JSON body of bounded size that arrives in bounded time and has no unknown fields.
+/// A JSON object of bounded size that arrives in bounded time and has no unknown fields.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for JsonBody<T> {
@@ -112,18 +113,21 @@ fn too_large(bytes_max: usize) -> Problem {
 }
 
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        // The text names fields and positions, and quotes at most what the caller sent.
-        Category::Data => Problem::invalid_one("/", error.to_string()),
-        Category::Syntax | Category::Eof | Category::Io => Problem::new(
-            Kind::MalformedJson,
-            if bytes.is_empty() {
-                "The body is empty. Send a JSON object.".to_owned()
-            } else {
-                format!("Correct the JSON: {error}.")
-            },
-        ),
-    })
+    let parsed = serde_json::from_slice(bytes);
+    parsed
+        .map(|Object(value)| value)
+        .map_err(|error| match error.classify() {
+            // The text names fields and positions, and quotes at most what the caller sent.
+            Category::Data => Problem::invalid_one("/", error.to_string()),
+            Category::Syntax | Category::Eof | Category::Io => Problem::new(
+                Kind::MalformedJson,
+                if bytes.is_empty() {
+                    "The body is empty. Send a JSON object.".to_owned()
+                } else {
+                    format!("Correct the JSON: {error}.")
+                },
+            ),
+        })
 }
 
 /// A body that has to be decoded first: what it would grow to is not known, so it is not taken.

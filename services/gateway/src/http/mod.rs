@@ -10,7 +10,7 @@
 //!  auth.rs products.rs orders.rs events.rs meta.rs   one handler per call
 //!  streams.rs  places for event streams
 //!  docs.rs  the description as a page
-//!  new_order.rs model.rs    the JSON, checked;  headers.rs: Prefer, Idempotency-Key
+//!  object.rs new_order.rs model.rs    the JSON, checked;  headers.rs: Prefer, Idempotency-Key
 //!  kind.rs problem.rs  the vocabulary of errors;  errors.rs: from every layer to it
 //! ```
 
@@ -27,6 +27,7 @@ mod measure;
 mod meta;
 mod model;
 mod new_order;
+mod object;
 mod observe;
 mod orders;
 mod problem;

@@ -22,6 +22,7 @@ const ERRORS_MAX: usize = 20;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrder {
     /// 1 to 100 lines, each SKU once.
+    #[serde(deserialize_with = "super::object::list")]
     pub(crate) items: Vec<NewLine>,
     /// A token of the payment provider.
     #[schema(example = "tok_ok")]
@@ -274,7 +275,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
             // Random bytes are never a whole order: the shortest one has 40 of them, in the right places.
-            prop_assert!(serde_json::from_slice::<NewOrder>(&bytes).is_err());
+            prop_assert!(crate::http::extract::parse::<NewOrder>(&bytes).is_err());
         }
 
         #[test]
@@ -289,7 +290,7 @@ mod tests {
                 format!(r#"{{"items":[{{"sku":{sku},"quantity":{number}}}],"payment_method":"tok_ok"}}"#),
                 format!(r#"{{"items":{nested},"payment_method":"tok_ok"}}"#),
             ] {
-                if let Ok(order) = serde_json::from_str::<NewOrder>(&text) {
+                if let Ok(order) = crate::http::extract::parse::<NewOrder>(text.as_bytes()) {
                     let whole = order.items.first().is_none_or(|line| number.parse() == Ok(line.quantity));
                     prop_assert!(whole, "{} was read as {:?}", number, order.items);
                     let _ = check(&order);

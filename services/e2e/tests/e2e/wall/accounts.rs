@@ -37,6 +37,10 @@ const INVALID: &[(&str, &str)] = &[
     ("refresh", r#"{"refresh_token":"x","access_token":"y"}"#),
     ("logout", r#"{"refresh_token":null}"#),
     ("logout", "[]"),
+    ("register", r#"["x@y.z","12345678"]"#),
+    ("login", r#"["ada@example.com","correct-horse"]"#),
+    ("refresh", r#"["0000"]"#),
+    ("logout", r#"["0000"]"#),
 ];
 
 /// E-mail and password.

@@ -89,6 +89,16 @@ const NO_ORDER: &[(&str, &str)] = &[
         "a key in capitals",
         r#"{"Items":[{"sku":"PLENTY","quantity":1}],"payment_method":"tok_ok"}"#,
     ),
+    ("the fields as a list", r#"[[["PLENTY",1]],"tok_ok",null]"#),
+    (
+        "the fields as a list, but for the lines",
+        r#"[[{"sku":"PLENTY","quantity":1}],"tok_ok",null]"#,
+    ),
+    (
+        "a line as a list",
+        r#"{"items":[["PLENTY",1]],"payment_method":"tok_ok"}"#,
+    ),
+    ("a string", r#""items""#),
     ("no fields", "{}"),
     ("items null", r#"{"items":null,"payment_method":"tok_ok"}"#),
 ];

@@ -100,6 +100,7 @@ async fn a_registration_names_everything_that_is_wrong_and_repeats_no_secret() {
         json!({"email": "bob@example.test", "password": "20202020", "admin": true}),
         json!({"email": "bob@example.test", "password": "20202020", "customer_id": CUSTOMER.to_string()}),
         json!({"email": ["bob@example.test"], "password": "20202020"}),
+        json!(["bob@example.test", "20202020"]),
     ] {
         for path in [REGISTER, LOGIN] {
             let got = call(&gateway, path, body.clone()).await;
@@ -176,6 +177,9 @@ async fn logout_ends_the_login_and_has_no_answer_but_done() {
         .await
         .assert_problem(400, "invalid-request");
     call(&gateway, LOGOUT, json!({"refresh_token": 7}))
+        .await
+        .assert_problem(400, "invalid-request");
+    call(&gateway, LOGOUT, json!(["0"]))
         .await
         .assert_problem(400, "invalid-request");
 }
