@@ -2,6 +2,9 @@
 //!
 //! A proxy in front of us that decides otherwise where a body ends would hand us the rest of one customer's request as another's. So a body
 //! has a length that is said beforehand: RFC 9112 lets a server ask for one (411), our bodies are small, and every client knows theirs.
+//!
+//! Lengths that differ, or a list of them, never come this far: hyper refuses them. The same length in two headers comes as one, which RFC 9112
+//! (6.3) allows, and nobody can read that in two ways.
 
 use axum::http::{HeaderValue, Request, Version, header};
 use axum::response::{IntoResponse as _, Response};

@@ -9,6 +9,10 @@ const NOT_HTTP: &[(&str, &str)] = &[
         "content-length: LENGTH\r\ncontent-length: 5\r\n",
     ),
     ("lengths in a list", "content-length: LENGTH, 5\r\n"),
+    (
+        "the same length in a list",
+        "content-length: LENGTH, LENGTH\r\n",
+    ),
     ("a negative length", "content-length: -5\r\n"),
     ("a signed length", "content-length: +LENGTH\r\n"),
     ("a hexadecimal length", "content-length: 0x40\r\n"),

@@ -55,6 +55,11 @@ fn orders(wall: &Wall) -> Vec<Right> {
             &format!("{GOOD_ORDER}{padding}"),
             201,
         ),
+        // The same length twice leaves nothing to decide otherwise: it is read as one, as RFC 9112 allows, and the body ends there.
+        order(
+            "the same length twice",
+            &format!("{headers}content-length: {}\r\n", GOOD_ORDER.len()),
+        ),
         right(
             "an absolute target",
             "POST http://shop/api/v1/orders",
