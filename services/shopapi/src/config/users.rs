@@ -1,7 +1,9 @@
 //! Users: the keys of their tokens, their passwords, and those of development.
 
 use secrecy::SecretString;
-use shopapi_auth::{DemoUser, PasswordPool, UserKey, UserKeyError, UserKeys, UserSecret};
+use shopapi_auth::{
+    DemoUser, Guessable, PasswordPool, UserKey, UserKeyError, UserKeys, UserSecret,
+};
 
 use super::wires::{is_dev, is_guessable};
 use super::{A_SECRET, DEMO_USERS, MODE, USER_JWT_SECRET, USER_JWT_SECRET_PREVIOUS};
@@ -65,7 +67,10 @@ pub(super) fn user_keys(env: &mut Env) -> Option<UserKeys> {
         Some(file) => Some(UserSecret::File(file.to_owned())),
         None => env.text(key).map(|text| UserSecret::Value(text.into())),
     };
-    match UserKeys::load(secret(USER_JWT_SECRET)?, secret(USER_JWT_SECRET_PREVIOUS)) {
+    // What is rotated in later is held against the same rule.
+    let guessable: Guessable = if is_dev { |_| None } else { is_guessable };
+    let (current, previous) = (secret(USER_JWT_SECRET)?, secret(USER_JWT_SECRET_PREVIOUS));
+    match UserKeys::load(current, previous, guessable) {
         Ok(keys) => Some(keys),
         Err(error) => {
             env.problem(USER_JWT_SECRET, error);

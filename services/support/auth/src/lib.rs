@@ -52,8 +52,8 @@ pub use password::{
 pub use refresh_token::{RefreshToken, TokenHash};
 pub use throttle::{PER_ACCOUNT, PER_ADDRESS, PER_LOGIN, PER_TOKEN, Rate, Throttle, TooMany};
 pub use user_token::{
-    ISSUER, IssuedToken, KeyRing, SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TokenError, UserKey,
-    UserKeyError, UserKeys, UserKeysError, UserSecret, UserTokens,
+    Guessable, ISSUER, IssuedToken, KeyRing, SECRET_BYTES_MIN, TOKEN_BYTES_MAX, TokenError,
+    UserKey, UserKeyError, UserKeys, UserKeysError, UserSecret, UserTokens,
 };
 
 /// A customer, as the `sub` of a token names them.

@@ -29,7 +29,7 @@ const CLOCK_SKEW_S: u64 = 5;
 
 mod keys;
 
-pub use keys::{KeyRing, UserKeys, UserKeysError, UserSecret};
+pub use keys::{Guessable, KeyRing, UserKeys, UserKeysError, UserSecret};
 
 /// A signing secret. Its `kid` is derived from it, so the two cannot be mixed up in a configuration.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use secrecy::{ExposeSecret as _, SecretString};
-use shopapi_watched::{Contents, Place, Unreadable, Watched};
+use shopapi_watched::{Contents, Look, Place, Unreadable, Watched};
 
 use super::{UserKey, UserKeyError};
 
@@ -67,10 +67,16 @@ pub enum UserKeysError {
     /// A secret is no text.
     #[error("is not text: use for example the output of `openssl rand -hex 32`")]
     NotText,
-    /// A secret can be guessed.
+    /// A secret is too short.
     #[error(transparent)]
     Key(#[from] UserKeyError),
+    /// A secret can be guessed, for this reason.
+    #[error("{0}: use for example the output of `openssl rand -hex 32`")]
+    Guessable(&'static str),
 }
+
+/// Says why a secret can be guessed.
+pub type Guessable = fn(&str) -> Option<&'static str>;
 
 /// The keys as they are at any moment. Cheap to clone; the clones change together.
 #[derive(Clone)]
@@ -90,11 +96,15 @@ impl UserKeys {
     }
 
     /// Keys from where they are kept; those in files follow them once [`watch`](Self::watch) runs. An empty file of the retiring key is
-    /// none.
+    /// none. No secret is taken that `guessable` has a reason against, at the start or later.
     ///
     /// # Errors
     /// [`UserKeysError`] when a secret cannot be read or is not one.
-    pub fn load(current: UserSecret, retiring: Option<UserSecret>) -> Result<Self, UserKeysError> {
+    pub fn load(
+        current: UserSecret,
+        retiring: Option<UserSecret>,
+        guessable: Guessable,
+    ) -> Result<Self, UserKeysError> {
         let secrets = [Some(current), retiring];
         let places: Vec<Place> = secrets
             .iter()
@@ -105,10 +115,10 @@ impl UserKeys {
             })
             .collect();
         if places.is_empty() {
-            return Ok(Self::fixed(ring(&secrets, &[])?));
+            return Ok(Self::fixed(ring(&secrets, &[], guessable)?));
         }
         let watched = Watched::load("keys of users' tokens", places, move |files| {
-            ring(&secrets, files)
+            ring(&secrets, files, guessable)
         })?;
         Ok(Self(Keys::Files(watched)))
     }
@@ -119,6 +129,15 @@ impl UserKeys {
         match &self.0 {
             Keys::Fixed(ring) => Arc::clone(ring),
             Keys::Files(watched) => watched.get(),
+        }
+    }
+
+    /// Looks at the files now.
+    #[must_use]
+    pub fn look(&self) -> Look<UserKeysError> {
+        match &self.0 {
+            Keys::Fixed(_) => Look::Unchanged,
+            Keys::Files(watched) => watched.look(),
         }
     }
 
@@ -138,7 +157,11 @@ impl fmt::Debug for UserKeys {
 }
 
 /// The ring of the current and the retiring secret; `files` holds the contents of those that are files, in that order.
-fn ring(secrets: &[Option<UserSecret>; 2], files: &[Contents]) -> Result<KeyRing, UserKeysError> {
+fn ring(
+    secrets: &[Option<UserSecret>; 2],
+    files: &[Contents],
+    guessable: Guessable,
+) -> Result<KeyRing, UserKeysError> {
     let mut files = files.iter();
     let mut next = |secret: &Option<UserSecret>| -> Result<Option<SecretString>, UserKeysError> {
         match secret {
@@ -151,11 +174,16 @@ fn ring(secrets: &[Option<UserSecret>; 2], files: &[Contents]) -> Result<KeyRing
             }
         }
     };
+    let key = |secret: SecretString| -> Result<UserKey, UserKeysError> {
+        let why = guessable(secret.expose_secret());
+        let key = UserKey::new(secret)?;
+        why.map_or(Ok(key), |why| Err(UserKeysError::Guessable(why)))
+    };
     let [current, retiring] = secrets;
-    let current = UserKey::new(next(current)?.unwrap_or_default())?;
+    let current = key(next(current)?.unwrap_or_default())?;
     let retiring = next(retiring)?
         .filter(|secret| !secret.expose_secret().is_empty())
-        .map(UserKey::new)
+        .map(key)
         .transpose()?;
     Ok(KeyRing::new(&current, retiring.as_ref()))
 }

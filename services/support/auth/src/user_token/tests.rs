@@ -1,6 +1,7 @@
 use jsonwebtoken::EncodingKey;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use shopapi_watched::Look;
 
 use super::*;
 
@@ -356,6 +357,40 @@ fn a_token_between_services_opens_nothing_for_users() {
     assert_eq!(tokens().verify(&eddsa, NOW_S), Err(TokenError::UnknownKey));
 }
 
+#[test]
+fn a_secret_that_can_be_guessed_is_taken_neither_at_the_start_nor_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let (current, previous) = (dir.path().join("current"), dir.path().join("previous"));
+    let sample = format!("sample {OTHER_SECRET}");
+    let write = |now: &str, before: &str| {
+        std::fs::write(&current, now).unwrap();
+        std::fs::write(&previous, before).unwrap();
+    };
+    let load = || {
+        UserKeys::load(
+            UserSecret::File(current.clone()),
+            Some(UserSecret::File(previous.clone())),
+            |secret| secret.contains("sample").then_some("is out of a sample"),
+        )
+    };
+    for (now, before) in [(&*sample, SECRET), (SECRET, &*sample)] {
+        write(now, before);
+        assert!(matches!(load(), Err(UserKeysError::Guessable(_))));
+    }
+    write(SECRET, "");
+    let keys = load().unwrap();
+    for (now, before) in [(&*sample, SECRET), (SECRET, &*sample)] {
+        write(now, before);
+        assert!(matches!(
+            keys.look(),
+            Look::Refused(UserKeysError::Guessable(_))
+        ));
+        assert_eq!(keys.now().signing_kid, key(SECRET).kid());
+    }
+    write(OTHER_SECRET, SECRET);
+    assert!(matches!(keys.look(), Look::Replaced));
+}
+
 #[tokio::test]
 async fn keys_in_files_are_replaced_without_a_restart_and_a_bad_one_is_not_taken() {
     let dir = tempfile::tempdir().unwrap();
@@ -365,6 +400,7 @@ async fn keys_in_files_are_replaced_without_a_restart_and_a_bad_one_is_not_taken
     let keys = UserKeys::load(
         UserSecret::File(current.clone()),
         Some(UserSecret::File(previous.clone())),
+        |_| None,
     )
     .unwrap();
     let watching = tokio::spawn(keys.clone().watch());
