@@ -7,7 +7,6 @@ mod parse;
 mod users;
 mod wires;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use shopapi_gateway::TrustedProxies;
@@ -17,8 +16,9 @@ use shopapi_rpc::{BadEndpoints, Endpoints, Trust, TrustError};
 use shopapi_telemetry::{LogFormat, Otel};
 
 use crate::env::{Env, Problems};
+use crate::healthcheck::Asked;
 use parse::{addr, loopback};
-use users::{certificate, demo_users, passwords, user_keys};
+use users::{certificate, demo_users, passwords, pinned, user_keys};
 use wires::{bus, database, owned_database};
 
 const MODE: &str = "SHOPAPI_MODE";
@@ -112,7 +112,7 @@ Configuration comes from the environment:
               SHOPAPI_GRPC_ADDR (127.0.0.1:9003), SHOPAPI_HEALTH_ADDR (127.0.0.1:9103)
   migrate     SHOPAPI_MIGRATE_GATEWAY_URL, .._ORDERS_URL, .._INVENTORY_URL, .._PAYMENTS_URL,
               .._PROVIDER_URL: the owners' URLs; those that are set are migrated
-  healthcheck SHOPAPI_HEALTH_ADDR, or SHOPAPI_HTTP_ADDR for the gateway
+  healthcheck SHOPAPI_HEALTH_ADDR, or SHOPAPI_HTTP_ADDR and SHOPAPI_HTTP_TLS_DIR for the gateway
 SHOPAPI_ORDERS_URL, _INVENTORY_URL and _PAYMENTS_URL name every replica: https://host:port[,https://host:port..];
 a name stands for all its addresses and is looked up again every few seconds.
 Any SHOPAPI_X may come as SHOPAPI_X_FILE: the trimmed content of that file is the value.";
@@ -240,8 +240,8 @@ pub(crate) fn migrate(mut env: Env) -> Result<(Telemetry, Vec<(Schema, PgConfig)
     env.finish(&KNOWN, telemetry.map(|telemetry| (telemetry, databases)))
 }
 
-/// Where `shopapi healthcheck` asks.
-pub(crate) fn healthcheck(mut env: Env) -> Result<SocketAddr, Problems> {
+/// Whom `shopapi healthcheck` asks: the health port in the clear, or the public one as it is served.
+pub(crate) fn healthcheck(mut env: Env) -> Result<Asked, Problems> {
     let http = env.optional(HTTP_ADDR, addr);
     let health = env.optional(HEALTH_ADDR, addr);
     if env.text(HTTP_ADDR).is_none() && env.text(HEALTH_ADDR).is_none() {
@@ -250,7 +250,12 @@ pub(crate) fn healthcheck(mut env: Env) -> Result<SocketAddr, Problems> {
             "is missing: set it (or SHOPAPI_HTTP_ADDR for the gateway) to the address the service listens on",
         );
     }
-    env.finish(&KNOWN, health.or(http))
+    let tls = match health {
+        Some(_) => None,
+        None => env.optional(HTTP_TLS_DIR, pinned),
+    };
+    let asked = health.or(http).map(|listens_at| Asked { listens_at, tls });
+    env.finish(&KNOWN, asked)
 }
 
 const fn migrate_key(schema: Schema) -> &'static str {

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use shopapi_tls::PinnedServer;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Longer than readiness takes at most, shorter than platforms' own timeouts.
@@ -12,10 +13,18 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// The answer is a status line and a few names.
 const ANSWER_BYTES_MAX: u64 = 8 * 1024;
 
+/// Whom to ask.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) listens_at: SocketAddr,
+    /// Where TLS is spoken: the certificate that the service shows.
+    pub(crate) tls: Option<PinnedServer>,
+}
+
 /// Fails with what the service said unless it is ready.
-pub(crate) async fn run(listens_at: SocketAddr) -> anyhow::Result<()> {
-    let addr = reachable(listens_at);
-    let answer = tokio::time::timeout(DEADLINE, ask(addr))
+pub(crate) async fn run(asked: &Asked) -> anyhow::Result<()> {
+    let addr = reachable(asked.listens_at);
+    let answer = tokio::time::timeout(DEADLINE, ask(addr, asked.tls.as_ref()))
         .await
         .with_context(|| format!("{addr} did not answer within {} s", DEADLINE.as_secs()))??;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
@@ -26,17 +35,34 @@ pub(crate) async fn run(listens_at: SocketAddr) -> anyhow::Result<()> {
     }
 }
 
-async fn ask(addr: SocketAddr) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(addr)
+async fn ask(addr: SocketAddr, tls: Option<&PinnedServer>) -> anyhow::Result<String> {
+    let stream = TcpStream::connect(addr)
         .await
         .with_context(|| format!("cannot connect to {addr}"))?;
+    match tls {
+        None => exchange(addr, stream).await,
+        Some(server) => {
+            let stream = server.connect(addr, stream).await;
+            let stream = stream.with_context(|| {
+                format!("{addr} does not speak TLS with the certificate of SHOPAPI_HTTP_TLS_DIR")
+            })?;
+            exchange(addr, stream).await
+        }
+    }
+}
+
+async fn exchange(
+    addr: SocketAddr,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+) -> anyhow::Result<String> {
     let request = format!("GET /readyz HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream
-        .take(ANSWER_BYTES_MAX)
-        .read_to_end(&mut answer)
-        .await?;
+    let read = stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
+    // A connection that is not closed properly after its answer has answered.
+    if answer.is_empty() {
+        read?;
+    }
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
@@ -56,6 +82,13 @@ mod tests {
 
     use super::*;
 
+    fn in_the_clear(listens_at: SocketAddr) -> Asked {
+        Asked {
+            listens_at,
+            tls: None,
+        }
+    }
+
     /// A server that answers one connection with `answer`.
     async fn server(answer: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -73,16 +106,16 @@ mod tests {
     #[tokio::test]
     async fn ready_is_ok_and_everything_else_says_why_not() {
         let ready = server("HTTP/1.1 200 OK\r\n\r\n{}").await;
-        assert!(run(ready).await.is_ok());
+        assert!(run(&in_the_clear(ready)).await.is_ok());
 
         let unready =
             server("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"failing\":[\"database\"]}").await;
-        let error = run(unready).await.unwrap_err().to_string();
+        let error = run(&in_the_clear(unready)).await.unwrap_err().to_string();
         assert!(error.contains("database"), "{error}");
 
         let stranger = server("").await;
         assert!(
-            run(stranger)
+            run(&in_the_clear(stranger))
                 .await
                 .unwrap_err()
                 .to_string()
@@ -97,7 +130,7 @@ mod tests {
             .unwrap()
             .local_addr()
             .unwrap();
-        let error = run(free).await.unwrap_err().to_string();
+        let error = run(&in_the_clear(free)).await.unwrap_err().to_string();
         assert!(error.contains("cannot connect"), "{error}");
     }
 

@@ -188,7 +188,7 @@ async fn run(command: Command, environment: std::env::VarsOs) -> Result<(), Fail
             let (telemetry, config) = config::migrate(env)?;
             migrate::run(&telemetry, config).await
         }
-        Command::Healthcheck => Ok(healthcheck::run(config::healthcheck(env)?).await?),
+        Command::Healthcheck => Ok(healthcheck::run(&config::healthcheck(env)?).await?),
         Command::Pause { .. } => Ok(()),
     }
 }

@@ -80,6 +80,10 @@ fn gateway_at(addr: &str) -> Vec<(&str, &str)> {
 
 /// A gateway that is up on a database, and where it listens.
 async fn gateway(database: &str) -> (Child, String) {
+    gateway_with(database, &[]).await
+}
+
+async fn gateway_with(database: &str, more: &[(&'static str, &str)]) -> (Child, String) {
     let mut pairs = gateway_at("127.0.0.1:0");
     pairs.retain(|(name, _)| *name != "SHOPAPI_DATABASE_URL");
     pairs.extend([
@@ -88,6 +92,7 @@ async fn gateway(database: &str) -> (Child, String) {
         ("SHOPAPI_MODE", "dev"),
         ("SHOPAPI_ALLOW_UNSAFE_DURABILITY", "yes"),
     ]);
+    pairs.extend(more);
     let mut child = shopapi("gateway", &pairs).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let up = timeout(PATIENCE, async {
@@ -158,6 +163,28 @@ async fn a_service_is_healthy_until_it_is_told_to_stop() {
         assert_eq!(code, Some(1));
         assert!(words.contains("cannot connect"), "{words}");
     }
+}
+
+#[tokio::test]
+async fn a_gateway_with_a_public_certificate_is_asked_over_tls_and_known_by_it() {
+    let stack = TestStack::migrated().await.unwrap();
+    let dir = |name: &str| SET.path().join(name).to_str().unwrap().to_owned();
+    let (own, other) = (dir("gateway"), dir("orders"));
+    let tls = ("SHOPAPI_HTTP_TLS_DIR", own.as_str());
+    let (mut child, addr) = gateway_with(&stack.url("gateway"), &[tls]).await;
+    let here = ("SHOPAPI_HTTP_ADDR", addr.as_str());
+    let healthy = timeout(PATIENCE, async {
+        while outcome("healthcheck", &[here, tls]).await.0 != Some(0) {}
+    });
+    healthy.await.expect("it did not become healthy");
+
+    let stranger = ("SHOPAPI_HTTP_TLS_DIR", other.as_str());
+    let (code, words) = outcome("healthcheck", &[here, stranger]).await;
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("SHOPAPI_HTTP_TLS_DIR"), "{words}");
+    let (code, words) = outcome("healthcheck", &[here]).await;
+    assert_eq!(code, Some(1), "{words}");
+    assert_eq!(exit_code_after(&mut child, Signal::TERM).await, Some(0));
 }
 
 #[tokio::test]

@@ -274,8 +274,13 @@ fn the_health_port_comes_before_the_public_one() {
         (HTTP_ADDR, "127.0.0.1:8080"),
         (HEALTH_ADDR, "127.0.0.1:9101"),
     ];
-    assert_eq!(healthcheck(env(&both)).unwrap().port(), 9101);
-    assert_eq!(healthcheck(env(&both[..1])).unwrap().port(), 8080);
+    let asked = |pairs: &[(&str, &str)]| healthcheck(env(pairs)).unwrap().listens_at.port();
+    assert_eq!(asked(&both), 9101);
+    assert_eq!(asked(&both[..1]), 8080);
+    let nowhere = (HTTP_TLS_DIR, "/nonexistent");
+    assert_eq!(named(healthcheck(env(&[both[0], nowhere]))), [HTTP_TLS_DIR]);
+    // The health port has no TLS, whatever the public one has.
+    assert_eq!(asked(&[both[1], nowhere]), 9101);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use shopapi_auth::{
 
 use super::wires::{is_dev, is_guessable};
 use super::{A_SECRET, DEMO_USERS, MODE, USER_JWT_SECRET, USER_JWT_SECRET_PREVIOUS};
-use shopapi_tls::{IdentityFiles, ServerCertificate, TlsError};
+use shopapi_tls::{IdentityFiles, PinnedServer, ServerCertificate, TlsError};
 use std::path::Path;
 
 use crate::env::Env;
@@ -34,6 +34,11 @@ pub(super) fn demo_users(env: &mut Env) -> Option<Vec<DemoUser>> {
 pub(super) fn certificate(dir: &str) -> Result<ServerCertificate, TlsError> {
     let files = IdentityFiles::in_dir(Path::new(dir));
     ServerCertificate::load(files.cert, files.key)
+}
+
+/// The server that shows that certificate.
+pub(super) fn pinned(dir: &str) -> Result<PinnedServer, TlsError> {
+    PinnedServer::load(&IdentityFiles::in_dir(Path::new(dir)).cert)
 }
 
 pub(super) fn passwords(env: &mut Env) -> Option<PasswordPool> {

@@ -30,6 +30,7 @@ mod error;
 mod identity;
 mod material;
 mod names;
+mod pinned;
 mod single;
 mod verifiers;
 
@@ -37,6 +38,7 @@ pub use acceptor::{Acceptor, HandshakeLimits, Secured};
 pub use error::TlsError;
 pub use identity::{Identity, IdentityFiles};
 pub use names::Peer;
+pub use pinned::PinnedServer;
 pub use single::{ServerCertificate, TrustedRoots};
 
 #[cfg(test)]

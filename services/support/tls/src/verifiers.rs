@@ -149,7 +149,7 @@ impl<T: CurrentRoots> ClientCertVerifier for Believes<T> {
     }
 }
 
-fn tls13_signature(
+pub(crate) fn tls13_signature(
     message: &[u8],
     cert: &CertificateDer<'_>,
     signed: &DigitallySignedStruct,
@@ -162,6 +162,6 @@ fn tls13_signature(
     )
 }
 
-fn only_tls13() -> Error {
+pub(crate) fn only_tls13() -> Error {
     Error::General("TLS 1.3 only".to_owned())
 }
