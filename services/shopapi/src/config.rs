@@ -94,7 +94,8 @@ pub(crate) const HELP: &str = "\
 Configuration comes from the environment:
   all         SHOPAPI_MODE=dev|prod (prod), RUST_LOG (info),
               LOG_FORMAT or SHOPAPI_LOG_FORMAT=text|json (text),
-              OTEL_EXPORTER_OTLP_ENDPOINT and the other standard OTEL_ variables
+              OTEL_EXPORTER_OTLP_ENDPOINT and the other standard OTEL_ variables;
+              RUST_LOG=debug or trace holds for our own crates, libraries stay at info: they would quote secrets
   services    SHOPAPI_TLS_DIR (tls.crt, tls.key, ca.crt), SHOPAPI_SERVICE_KEY (jwt.key),
               SHOPAPI_SERVICE_PUBLIC_KEYS (a directory of <service>.pem),
               SHOPAPI_DATABASE_CA, SHOPAPI_NATS_CA (ca.crt of SHOPAPI_TLS_DIR),

@@ -15,6 +15,7 @@
 //!   the same libraries, would feed itself.
 //! - A collector that is slow or gone costs telemetry, which is counted, never requests, and delays the end of the process by at most
 //!   [`FLUSH_TIMEOUT`].
+//! - Below INFO only our own crates are logged, whatever RUST_LOG asks for: libraries write whole statements and headers there.
 //! - Without a collector spans still have identities, so that log lines and orders carry trace ids; nothing is recorded.
 #![cfg_attr(
     test,
@@ -74,7 +75,7 @@ pub struct Config {
     pub service_version: &'static str,
     /// The look of the log.
     pub log_format: LogFormat,
-    /// What is logged, in the syntax of `RUST_LOG`.
+    /// What is logged, in the syntax of `RUST_LOG`. Crates that are not ours are silent below INFO all the same.
     pub log_filter: String,
     /// The standard variables.
     pub otel: Otel,

@@ -49,9 +49,24 @@ pub(crate) fn ours() -> FilterFn {
     FilterFn::new(told as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::INFO)
 }
 
-/// True for what people read here. The exporter's failures are told once a minute by this crate, not by each of its libraries.
+/// Crates whose lines below INFO may be asked for: ours, which never say a secret. Those named `shopapi` or `shopapi_…` are ours as well.
+const OUTSPOKEN: [&str; 8] = [
+    "actor_kit",
+    "devstack",
+    "jetstream",
+    "order_saga",
+    "outbox",
+    "payment",
+    "shopctl",
+    "stock",
+];
+
+/// True for what a log may hold, whatever its filter says. The finer levels of other people's crates quote what they carry: the driver of
+/// PostgreSQL its parameters, h2 its headers. The exporter's failures are told once a minute by this crate, not by each of its libraries.
 fn is_readable(metadata: &Metadata<'_>) -> bool {
-    !metadata.target().starts_with("opentelemetry")
+    let root = metadata.target().split("::").next().unwrap_or_default();
+    let outspoken = root == "shopapi" || root.starts_with("shopapi_") || OUTSPOKEN.contains(&root);
+    (outspoken || *metadata.level() <= Level::INFO) && !root.starts_with("opentelemetry")
 }
 
 /// The layer that writes lines.
@@ -59,24 +74,31 @@ pub(crate) fn layer(
     format: LogFormat,
     filter: EnvFilter,
 ) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let readable = FilterFn::new(is_readable as fn(&Metadata<'_>) -> bool);
     match format {
-        LogFormat::Text => tracing_subscriber::fmt::layer()
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_filter(filter)
-            .with_filter(readable)
-            .boxed(),
-        LogFormat::Json => OrderIds
-            .and_then(
+        LogFormat::Text => fit(
+            tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(std::io::stderr().is_terminal()),
+            filter,
+        ),
+        LogFormat::Json => fit(
+            OrderIds.and_then(
                 tracing_subscriber::fmt::layer()
                     .with_writer(std::io::stdout)
                     .event_format(JsonLines),
-            )
-            .with_filter(filter)
-            .with_filter(readable)
-            .boxed(),
+            ),
+            filter,
+        ),
     }
+}
+
+/// What the filter asks for, of what is fit to be read.
+fn fit(
+    lines: impl Layer<Registry> + Send + Sync,
+    filter: EnvFilter,
+) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let readable = FilterFn::new(is_readable as fn(&Metadata<'_>) -> bool);
+    lines.with_filter(filter).with_filter(readable).boxed()
 }
 
 /// Remembers the order of each span that names one.
@@ -277,6 +299,44 @@ mod tests {
         assert_eq!(lines[1]["trace_id"].as_str().unwrap().len(), 32);
         assert_eq!(lines[1]["span_id"].as_str().unwrap().len(), 16);
         assert_eq!(lines[1]["level"], "INFO");
+    }
+
+    #[test]
+    fn a_filter_that_asks_for_everything_gets_the_finer_levels_of_our_crates_only() {
+        #[derive(Clone, Default)]
+        struct Seen(Arc<Mutex<Vec<String>>>);
+        impl<S: Subscriber> Layer<S> for Seen {
+            fn on_event(&self, event: &Event<'_>, _: LayerContext<'_, S>) {
+                let of = event.metadata();
+                let seen = format!("{} {}", of.target(), of.level());
+                self.0.lock().unwrap().push(seen);
+            }
+        }
+        let seen = Seen::default();
+        for filter in ["trace", "info,tokio_postgres=debug,h2=trace"] {
+            let subscriber =
+                tracing_subscriber::registry().with(fit(seen.clone(), EnvFilter::new(filter)));
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::debug!(target: "tokio_postgres::query", "parameters");
+                tracing::trace!(target: "h2::codec", "headers");
+                tracing::debug!(target: "log", "a library that does not know tracing");
+                tracing::info!(target: "tokio_postgres::connection", "notice");
+                tracing::error!(target: "opentelemetry_sdk", "export failed");
+                tracing::trace!(target: "shopapi_orders::grpc", "ours");
+                tracing::debug!(target: "stock::ledger", "ours");
+            });
+        }
+        let seen = seen.0.lock().unwrap().clone();
+        let notice = "tokio_postgres::connection INFO";
+        assert_eq!(
+            seen,
+            [
+                notice,
+                "shopapi_orders::grpc TRACE",
+                "stock::ledger DEBUG",
+                notice
+            ]
+        );
     }
 
     #[test]
