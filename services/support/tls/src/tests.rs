@@ -32,19 +32,19 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 
 struct Ca(CertifiedIssuer<'static, KeyPair>);
 
-/// What a leaf says.
+/// What a leaf says, its times from now.
 struct Wanted<'a> {
     uris: &'a [&'a str],
-    starts_days: i64,
-    ends_days: i64,
+    starts: time::Duration,
+    ends: time::Duration,
 }
 
 impl Default for Wanted<'_> {
     fn default() -> Self {
         Self {
             uris: &["spiffe://shopapi/svc/orders"],
-            starts_days: -1,
-            ends_days: 30,
+            starts: time::Duration::days(-1),
+            ends: time::Duration::days(30),
         }
     }
 }
@@ -78,8 +78,8 @@ impl Ca {
             ExtendedKeyUsagePurpose::ClientAuth,
         ];
         let now = OffsetDateTime::now_utc();
-        params.not_before = now + time::Duration::days(wanted.starts_days);
-        params.not_after = now + time::Duration::days(wanted.ends_days);
+        params.not_before = now + wanted.starts;
+        params.not_after = now + wanted.ends;
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         (certificate.pem(), key.serialize_pem())

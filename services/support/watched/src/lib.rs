@@ -1,12 +1,13 @@
 //! A value read from files that may be replaced while the process runs: keys, certificates, secrets.
 //!
 //! ```text
-//!   files ── every second: contents changed? ── parse ──▶ fits: swapped in as a whole
-//!                                                  └───▶ refused: logged once, the old value stays
+//!   files ── every second: other contents than those in use? ── parse ──▶ fits: swapped in as a whole
+//!                                                                  └───▶ refused: logged once, the old value stays
 //! ```
 //!
 //! **Invariants.** Readers never see half of a replacement: several files are read, parsed together and swapped at once. What does not parse replaces
-//! nothing, so a mistake made at night shows in the log and not in the service. Contents are compared, not times: a mounted secret keeps its links.
+//! nothing, so a mistake made at night shows in the log and not in the service. What was refused is tried again at each look: a certificate that is not valid
+//! yet becomes valid without a change. Contents are compared, not times: a mounted secret keeps its links.
 #![cfg_attr(
     test,
     allow(
@@ -78,12 +79,32 @@ pub struct Unreadable {
 /// What a look at the files came to.
 #[derive(Debug)]
 pub enum Look<E> {
-    /// As before.
+    /// As before; what is still refused for the same reason included.
     Unchanged,
     /// The value is a new one.
     Replaced,
-    /// The contents are new and wrong; the value is the old one.
+    /// The contents are wrong, which is new or has another reason than before; the value is the old one.
     Refused(E),
+}
+
+/// What is known of the files.
+struct Seen {
+    /// Digest of the contents that the value was made of.
+    in_use: [u8; 32],
+    /// Why the contents that were looked at last are not in use, as it was told.
+    refused: Option<String>,
+}
+
+impl Seen {
+    /// The same reason every second would fill the log.
+    fn refuse<E: fmt::Display>(&mut self, error: E) -> Look<E> {
+        let reason = error.to_string();
+        if self.refused.as_ref() == Some(&reason) {
+            return Look::Unchanged;
+        }
+        self.refused = Some(reason);
+        Look::Refused(error)
+    }
 }
 
 type Parse<T, E> = Box<dyn Fn(&[Contents]) -> Result<T, E> + Send + Sync>;
@@ -93,8 +114,7 @@ struct Shared<T, E> {
     places: Vec<Place>,
     parse: Parse<T, E>,
     current: ArcSwap<T>,
-    /// Digest of the contents that were looked at last, taken or refused. `None` after a failed read.
-    seen: Mutex<Option<[u8; 32]>>,
+    seen: Mutex<Seen>,
 }
 
 /// A value that follows its files once [`Watched::watch`] runs. Cheap to clone.
@@ -136,7 +156,10 @@ where
             places,
             parse: Box::new(parse),
             current: ArcSwap::from_pointee(first),
-            seen: Mutex::new(Some(digest(&contents))),
+            seen: Mutex::new(Seen {
+                in_use: digest(&contents),
+                refused: None,
+            }),
         })))
     }
 
@@ -149,26 +172,27 @@ where
     /// Looks at the files now. Reads them on this thread.
     #[must_use]
     pub fn look(&self) -> Look<E> {
-        let seen = || self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held until the end: two looks at once could leave the older contents in use.
+        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let contents = match read(&self.0.places) {
             Ok(contents) => contents,
-            Err(error) => {
-                return match seen().take() {
-                    Some(_) => Look::Refused(error.into()),
-                    None => Look::Unchanged,
-                };
-            }
+            Err(error) => return seen.refuse(error.into()),
         };
-        let now = Some(digest(&contents));
-        if std::mem::replace(&mut *seen(), now) == now {
+        let found = digest(&contents);
+        if seen.in_use == found {
+            seen.refused = None;
             return Look::Unchanged;
         }
         match (self.0.parse)(&contents) {
             Ok(value) => {
                 self.0.current.store(Arc::new(value));
+                *seen = Seen {
+                    in_use: found,
+                    refused: None,
+                };
                 Look::Replaced
             }
-            Err(error) => Look::Refused(error),
+            Err(error) => seen.refuse(error),
         }
     }
 
@@ -190,9 +214,8 @@ where
                 Ok(Look::Refused(error)) => {
                     warn!(what = self.0.what, %error, "replaced files are refused; the previous ones stay in use");
                 }
-                Err(error) => {
-                    warn!(what = self.0.what, %error, "replaced files were not looked at");
-                }
+                // A panic's text may quote what is in the files; the panic hook tells its place.
+                Err(_panicked) => warn!(what = self.0.what, "replaced files were not looked at"),
             }
         }
     }

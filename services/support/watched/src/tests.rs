@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 
@@ -8,6 +9,8 @@ enum Bad {
     Unreadable(#[from] Unreadable),
     #[error("no number")]
     NoNumber,
+    #[error("not valid yet")]
+    Early,
 }
 
 /// The sum of the numbers in all files.
@@ -49,6 +52,46 @@ fn a_valid_replacement_is_taken_and_an_invalid_one_changes_nothing() {
     fs::write(&path, "3").unwrap();
     assert!(matches!(watched.look(), Look::Replaced));
     assert_eq!(*watched.get(), 3);
+}
+
+#[test]
+fn what_was_refused_is_taken_once_it_is_right_though_its_files_stay_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "number", "1");
+    let clock = Arc::new(AtomicI64::new(0));
+    let now = Arc::clone(&clock);
+    // Numbers of the future are not valid yet.
+    let valid = move |contents: &[Contents]| match sum(contents)? {
+        early if early > 10 + now.load(Ordering::SeqCst) => Err(Bad::Early),
+        number => Ok(number),
+    };
+    let watched = Watched::load("number", vec![Place::File(path.clone())], valid).unwrap();
+
+    fs::write(&path, "11").unwrap();
+    assert!(matches!(watched.look(), Look::Refused(Bad::Early)));
+    assert!(matches!(watched.look(), Look::Unchanged), "told once");
+    fs::write(&path, "12").unwrap();
+    assert!(
+        matches!(watched.look(), Look::Unchanged),
+        "the same reason is no news"
+    );
+    fs::write(&path, "twelve").unwrap();
+    assert!(matches!(watched.look(), Look::Refused(Bad::NoNumber)));
+    fs::write(&path, "12").unwrap();
+    assert!(matches!(watched.look(), Look::Refused(Bad::Early)));
+    assert_eq!(*watched.get(), 1);
+
+    clock.store(2, Ordering::SeqCst);
+    assert!(matches!(watched.look(), Look::Replaced));
+    assert_eq!(*watched.get(), 12);
+
+    // Back to what is in use: nothing is refused any more, and the next mistake is news.
+    fs::write(&path, "20").unwrap();
+    assert!(matches!(watched.look(), Look::Refused(Bad::Early)));
+    fs::write(&path, "12").unwrap();
+    assert!(matches!(watched.look(), Look::Unchanged));
+    fs::write(&path, "20").unwrap();
+    assert!(matches!(watched.look(), Look::Refused(Bad::Early)));
 }
 
 #[test]

@@ -46,10 +46,10 @@ fn what_cannot_be_used_is_named_with_its_file() {
         "{stranger}"
     );
 
-    for (starts_days, ends_days, says) in [(-3, -1, "has expired"), (1, 3, "is not valid yet")] {
+    for (starts, ends, says) in [(-3, -1, "has expired"), (1, 3, "is not valid yet")] {
         let wanted = Wanted {
-            starts_days,
-            ends_days,
+            starts: time::Duration::days(starts),
+            ends: time::Duration::days(ends),
             ..Wanted::default()
         };
         write(dir.path(), &ca.sign(&wanted), &ca.pem());
@@ -106,4 +106,27 @@ fn a_replacement_is_taken_as_a_whole_or_not_at_all() {
     }
     assert!(refused(&identity).contains("belongs to payments, but this process is orders"));
     assert_eq!(&*identity.name(), "orders");
+}
+
+#[test]
+fn a_renewal_that_is_not_valid_yet_is_taken_when_its_time_comes() {
+    let ca = Ca::new();
+    let dir = ca.identity_of("orders");
+    let identity = load(&dir);
+    let first = identity.serial();
+
+    // As by a clock that is a little ahead; certificates know whole seconds.
+    let ahead = Wanted {
+        starts: time::Duration::seconds(3),
+        ..Wanted::default()
+    };
+    write(dir.path(), &ca.sign(&ahead), &ca.pem());
+    assert!(refused(&identity).contains("is not valid yet"));
+    assert_eq!(identity.serial(), first);
+    let began = std::time::Instant::now();
+    while !matches!(identity.look(), Look::Replaced) {
+        assert!(began.elapsed() < Duration::from_secs(20), "never taken");
+        std::thread::yield_now();
+    }
+    assert_ne!(identity.serial(), first);
 }
