@@ -16,8 +16,7 @@
 use std::sync::Arc;
 
 use actor_kit::{
-    Actor, ActorError, Backoff, Ctx, Generation as TimerGeneration, Reply, StopSignal,
-    TaskPanicked, Timer,
+    Actor, ActorError, Backoff, Ctx, Generation as TimerGeneration, Reply, StopSignal, Timer,
 };
 use async_nats::jetstream::Message;
 use tokio_util::sync::DropGuard;
@@ -142,7 +141,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
         ctx.spawn_then(async move { connection.standing().await }, |standing| {
             own(match standing {
                 Ok(generation) => Own::Standing(generation),
-                Err(TaskPanicked(text)) => Own::StepDied(text),
+                Err(panicked) => Own::StepDied(panicked.to_string()),
             })
         });
     }
@@ -157,7 +156,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
         ctx.spawn_then(opening, |opened| {
             own(match opened {
                 Ok(opened) => Own::Opened(opened),
-                Err(TaskPanicked(text)) => Own::StepDied(text),
+                Err(panicked) => Own::StepDied(panicked.to_string()),
             })
         });
     }
@@ -198,7 +197,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
         ctx.spawn_then(pulling, |outcome| {
             own(match outcome {
                 Ok((session, pulled)) => Own::Pulled(session, pulled),
-                Err(TaskPanicked(text)) => Own::StepDied(text),
+                Err(panicked) => Own::StepDied(panicked.to_string()),
             })
         });
     }

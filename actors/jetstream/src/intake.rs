@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actor_kit::{Answer, Ctx, Reply, TaskPanicked};
+use actor_kit::{Answer, Ctx, Reply};
 use async_nats::jetstream::{AckKind, Message};
 use tracing::warn;
 use uuid::Uuid;
@@ -126,7 +126,7 @@ impl<H: EventHandler, D: DeadLetterStore> JetStreamConsumer<H, D> {
         ctx.spawn_then(handing, |taken| {
             own(match taken {
                 Ok(session) => Own::Taken(session),
-                Err(TaskPanicked(text)) => Own::StepDied(text),
+                Err(panicked) => Own::StepDied(panicked.to_string()),
             })
         });
     }

@@ -17,8 +17,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use actor_kit::{
-    Actor, ActorError, Backoff, Ctx, Generation as TimerGeneration, Permit, Reply, SelfRef,
-    TaskPanicked, Timer,
+    Actor, ActorError, Backoff, Ctx, Generation as TimerGeneration, Permit, Reply, SelfRef, Timer,
 };
 use tracing::{debug, error, info, warn};
 
@@ -274,9 +273,9 @@ impl JetStreamPublisher {
             }
         };
         ctx.spawn_then(ensuring, |ensured| {
-            own(Own::Ensured(ensured.unwrap_or_else(
-                |TaskPanicked(text)| Err(EnsureError::Unavailable(text)),
-            )))
+            own(Own::Ensured(ensured.unwrap_or_else(|panicked| {
+                Err(EnsureError::Unavailable(panicked.to_string()))
+            })))
         });
     }
 

@@ -1,6 +1,7 @@
 //! Actors: the trait, and how they end.
 
 mod ctx;
+mod panics;
 mod shell;
 
 use std::error::Error;
@@ -9,6 +10,8 @@ use std::future::Future;
 use ractor::ActorId;
 
 pub use ctx::{Ctx, SelfRef};
+pub use panics::TaskPanicked;
+pub(crate) use panics::{contained, without_text};
 pub(crate) use shell::spawn_shell;
 
 /// Why a handler gave up: its actor crashes and is restarted by its supervisor. Expected outcomes are replies, never this.
@@ -80,14 +83,9 @@ pub struct ChildId(ActorId);
 pub enum Exit {
     /// It stopped itself or was stopped.
     Normal,
-    /// It panicked or returned an error; the text is for logs.
+    /// It panicked or returned an error; the text is for logs and says nothing of what a panic said.
     Crashed(String),
 }
-
-/// A future that ran beside an actor panicked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a task panicked: {0}")]
-pub struct TaskPanicked(pub String);
 
 /// A child could not be started.
 #[derive(Debug, thiserror::Error)]

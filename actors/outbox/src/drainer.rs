@@ -10,9 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actor_kit::{
-    Actor, ActorError, AskError, Ctx, Generation, Reply, SelfRef, TaskPanicked, Timer,
-};
+use actor_kit::{Actor, ActorError, AskError, Ctx, Generation, Reply, SelfRef, Timer};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
@@ -176,9 +174,9 @@ impl<S: OutboxStore, P: EventPublisher, M: PublishedMarks> OutboxDrainer<S, P, M
                 })
         };
         ctx.spawn_then(claiming, |outcome| {
-            own(Own::Claimed(outcome.unwrap_or_else(
-                |TaskPanicked(text)| Err(StoreUnavailable(text)),
-            )))
+            own(Own::Claimed(outcome.unwrap_or_else(|panicked| {
+                Err(StoreUnavailable(panicked.to_string()))
+            })))
         });
     }
 

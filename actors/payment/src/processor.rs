@@ -149,8 +149,8 @@ impl<B: PaymentBooks, P: PaymentProvider> PaymentProcessor<B, P> {
                 self.start_ready(ctx, work);
             }
             Ok(None) => self.lanes.release(id),
-            Err(TaskPanicked(text)) => {
-                warn!(payment_id = %id, text, "payment work panicked; the row's wake time brings it back");
+            Err(error) => {
+                warn!(payment_id = %id, %error, "payment work panicked; the row's wake time brings it back");
                 self.lanes.release(id);
             }
         }
@@ -183,9 +183,9 @@ impl<B: PaymentBooks, P: PaymentProvider> PaymentProcessor<B, P> {
                 })
         };
         ctx.spawn_then(claiming, |claimed| {
-            own(Own::Claimed(claimed.unwrap_or_else(
-                |TaskPanicked(text)| Err(BooksUnavailable(text)),
-            )))
+            own(Own::Claimed(claimed.unwrap_or_else(|panicked| {
+                Err(BooksUnavailable(panicked.to_string()))
+            })))
         });
     }
 

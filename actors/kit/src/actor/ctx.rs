@@ -2,14 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use ractor::{ActorId, ActorRef};
 
-use super::{Actor, ChildId, SpawnError, TaskPanicked, spawn_shell};
+use super::{Actor, ChildId, SpawnError, TaskPanicked, contained, spawn_shell};
 use crate::mailbox::{Envelope, Mailbox, Permit, Seen};
 use crate::reply::{AskError, Reply};
 use crate::trace::TraceContext;
@@ -182,13 +180,7 @@ impl<A: Actor> Ctx<A> {
         wrap: impl FnOnce(Result<T, TaskPanicked>) -> A::Msg + Send + 'static,
     ) {
         let me = self.me();
-        tokio::spawn(async move {
-            let outcome = AssertUnwindSafe(future)
-                .catch_unwind()
-                .await
-                .map_err(|panic| TaskPanicked(panic_text(&*panic)));
-            me.send(wrap(outcome));
-        });
+        tokio::spawn(async move { me.send(wrap(contained(future).await)) });
     }
 
     /// Starts a Temporary child: it is never restarted, and its end arrives as [`Actor::child_exited`].
@@ -209,13 +201,4 @@ impl<A: Actor> Ctx<A> {
         }
         Ok((ChildId(cell.get_id()), mailbox))
     }
-}
-
-/// The text of a panic's payload.
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without text".to_owned())
 }

@@ -1,4 +1,4 @@
-//! The `ractor` actor around one [`Actor`].
+//! The `ractor` actor around one [`Actor`]. A panic of the latter is an error here: ractor would hand its text on to whoever logs the crash.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use ractor::{ActorCell, ActorRef, SupervisionEvent};
 use tracing::{Instrument as _, Span};
 
-use super::{Actor, ActorError, ChildId, Ctx, Exit, SpawnError};
+use super::{Actor, ActorError, ChildId, Ctx, Exit, SpawnError, contained};
 use crate::mailbox::{Envelope, Mailbox, Target};
 use crate::trace::TraceContext;
 use crate::tree::Family;
@@ -78,7 +78,8 @@ impl<A: Actor> ractor::Actor for Shell<A> {
                 launch.family,
             ),
         };
-        running.actor.started(&running.ctx).await?;
+        let Running { actor, ctx } = &mut running;
+        contained(async { actor.started(ctx).await }).await??;
         launch.mailbox.bind(Target::Actor(myself));
         Ok(running)
     }
@@ -95,14 +96,12 @@ impl<A: Actor> ractor::Actor for Shell<A> {
             trace,
         } = envelope;
         let (span, trace) = message_span(running, &message, trace);
-        running.ctx.enter(permit, trace);
-        let result = running
-            .actor
-            .handle(&running.ctx, message)
-            .instrument(span)
-            .await;
-        running.ctx.leave();
-        result
+        let Running { actor, ctx } = running;
+        ctx.enter(permit, trace);
+        let handled = async { actor.handle(ctx, message).await };
+        let result = contained(handled.instrument(span)).await;
+        ctx.leave();
+        result?
     }
 
     async fn handle_supervisor_evt(
@@ -120,11 +119,9 @@ impl<A: Actor> ractor::Actor for Shell<A> {
                 return Ok(());
             }
         };
-        running.ctx.forget_child(child);
-        running
-            .actor
-            .child_exited(&running.ctx, ChildId(child), exit)
-            .await
+        let Running { actor, ctx } = running;
+        ctx.forget_child(child);
+        contained(async { actor.child_exited(ctx, ChildId(child), exit).await }).await?
     }
 
     async fn post_stop(
@@ -136,8 +133,8 @@ impl<A: Actor> ractor::Actor for Shell<A> {
         myself
             .stop_children_and_wait(None, Some(CHILDREN_STOP_DEADLINE))
             .await;
-        running.actor.stopping(&running.ctx).await;
-        Ok(())
+        let Running { actor, ctx } = running;
+        Ok(contained(async { actor.stopping(ctx).await }).await?)
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     BatchEntry as _, BatchError, BatchLimits, BatchStore, OwnMsg, Verdict, WriteError, WriteResult,
     WriterMsg,
 };
-use crate::actor::{Actor, ActorError, Ctx, SelfRef};
+use crate::actor::{Actor, ActorError, Ctx, SelfRef, without_text};
 use crate::backoff::Backoff;
 use crate::metrics::WriterMetrics;
 use crate::reply::Reply;
@@ -271,7 +271,7 @@ impl<S: BatchStore> BatchWriter<S> {
     async fn on_batch_done(&mut self, ctx: &Ctx<Self>) -> Result<(), ActorError> {
         if let Some(running) = self.running.take() {
             // A panic of the store is a crash of the writer: the connection's state is anyone's guess.
-            let finished = running.await?;
+            let finished = running.await.map_err(without_text)?;
             if let Some(pause) = self.settle(finished) {
                 self.pause.arm(ctx, pause, |generation| {
                     WriterMsg::Own(OwnMsg(Own::PauseElapsed(generation)))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::StopSignal;
-use crate::actor::{Actor, ActorError, Ctx};
+use crate::actor::{Actor, ActorError, Ctx, without_text};
 
 /// How long the task may take to end once it was told to; then it is aborted.
 const TASK_STOP_DEADLINE: Duration = Duration::from_secs(6);
@@ -59,7 +59,7 @@ where
 
     async fn handle(&mut self, ctx: &Ctx<Self>, _: Ended) -> Result<(), ActorError> {
         if let Some(task) = self.task.take() {
-            task.await??;
+            task.await.map_err(without_text)??;
         }
         ctx.stop();
         Ok(())
@@ -76,7 +76,8 @@ where
                 tracing::warn!(task = ctx.name(), %error, "task ended with an error while stopping");
             }
             Ok(Err(error)) => {
-                tracing::warn!(task = ctx.name(), %error, "task panicked while stopping");
+                let error = without_text(error);
+                tracing::warn!(task = ctx.name(), %error, "task had no end of its own while stopping");
             }
             Err(_) => {
                 tracing::warn!(task = ctx.name(), "task aborted: it did not stop in time");
