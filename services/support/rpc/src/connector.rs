@@ -143,6 +143,7 @@ async fn keep_connected(
     stop: CancellationToken,
 ) {
     let mut failures = 0_u32;
+    let mut told = false;
     while !stop.is_cancelled() {
         let attempt = timeout(CONNECT_DEADLINE, connect(address, authority.clone(), &way));
         let connected = tokio::select! {
@@ -161,6 +162,7 @@ async fn keep_connected(
                     () = stop.cancelled() => info!(%address, "no longer an address of the callee"),
                 }
                 choice.remove(id);
+                told = false;
                 failures = u32::from(since.elapsed() < STOOD_MIN);
                 if stop.is_cancelled() {
                     // With the last sender gone it ends after its calls.
@@ -170,8 +172,15 @@ async fn keep_connected(
             }
             Ok(Err(error)) => {
                 failures = failures.saturating_add(1);
-                refused(address, &error, failures);
-                choice.failed(format!("{address}: {error}"));
+                let (is_tls, reason) = (is_of_tls(&*error), with_causes(&*error));
+                // A TLS error is a fault that somebody has to mend, and news until a connection stands; the rest would fill the log.
+                if is_tls && !told {
+                    told = true;
+                    warn!(%address, reason, "the callee's TLS is refused, or ours by it");
+                } else {
+                    debug!(%address, reason, failures, "cannot connect");
+                }
+                choice.failed(format!("{address}: {reason}"));
             }
             Err(_elapsed) => {
                 failures = failures.saturating_add(1);
@@ -187,17 +196,30 @@ async fn keep_connected(
     }
 }
 
-/// The first failure after a success is news, a TLS error in it a fault that somebody has to mend; the rest would fill the log.
-fn refused(address: SocketAddr, error: &Error, failures: u32) {
-    let is_tls = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref)
-        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
-    if is_tls && failures == 1 {
-        warn!(%address, %error, "the callee's TLS is refused, or ours by it");
-    } else {
-        debug!(%address, %error, failures, "cannot connect");
-    }
+/// An error and what caused it, outermost first.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+/// What is wrong, to its last cause: the outermost text often says no more than that something is.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    causes(error).fold(String::new(), |told, cause| match cause.to_string() {
+        cause if told.is_empty() => cause,
+        cause if told.contains(&cause) => told,
+        cause => format!("{told}: {cause}"),
+    })
+}
+
+/// A certificate or a handshake is refused. TLS 1.3 tells a caller that its certificate is refused on the first read, under HTTP/2, which leaves
+/// of it the kind of the I/O error and a text.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        cause.is::<rustls::Error>()
+            || io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData)
+    })
 }
 
 /// None after a connection that stood: a replica that asks its callers to reconnect is there.
@@ -232,11 +254,16 @@ async fn connect(
         .header(TE, HeaderValue::from_static("trailers"))
         .header(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))
         .body(Full::new(Bytes::from_static(EMPTY_MESSAGE)))?;
-    tokio::select! {
-        answer = sender.send_request(first) => drop(answer?),
-        ended = &mut connection => {
-            ended?;
-            return Err("closed before the first answer".into());
+    {
+        let mut answer = std::pin::pin!(sender.send_request(first));
+        tokio::select! {
+            answered = &mut answer => drop(answered?),
+            ended = &mut connection => {
+                ended?;
+                // Why it ended, hyper tells only those who wait for an answer.
+                answer.await?;
+                return Err("closed before the first answer".into());
+            }
         }
     }
     Ok((Replica::new(address, authority, sender), connection))
@@ -261,5 +288,24 @@ mod tests {
         assert_eq!(backoff(1), BACKOFF_BASE);
         assert_eq!(backoff(2), 2 * BACKOFF_BASE);
         assert_eq!(backoff(u32::MAX), BACKOFF_CAP);
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("connection error")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_fault_of_tls_is_found_and_told_below_other_errors() {
+        use std::io::{Error, ErrorKind};
+        let alert = || rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
+        // As from a handshake, and as HTTP/2 passes it on.
+        let handshake = Error::new(ErrorKind::InvalidData, alert());
+        let below = Outer(Error::new(ErrorKind::InvalidData, alert().to_string()));
+        assert!(is_of_tls(&handshake) && is_of_tls(&below) && is_of_tls(&alert()));
+        let text = "connection error: received fatal alert: UnknownCA";
+        assert_eq!(with_causes(&below), text);
+        let reset = Outer(ErrorKind::ConnectionReset.into());
+        assert!(!is_of_tls(&reset));
+        assert_eq!(with_causes(&reset), "connection error: connection reset");
     }
 }

@@ -1,6 +1,7 @@
 //! Replicas that answer with their name, die, freeze and come back.
 
 use std::convert::Infallible;
+use std::fs;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -424,6 +425,36 @@ async fn a_callee_that_is_not_who_was_meant_gets_no_calls() {
         .await
         .unwrap();
     assert_eq!((meant.calls(), elsewhere.calls()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_caller_whose_certificate_is_refused_learns_why() {
+    let callee = Callee::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let foreign = EVERYBODY.pki.foreign_ca(dir.path()).unwrap();
+    let tls = foreign.dir_of("gateway");
+    // It believes the callee, who does not believe it: TLS 1.3 says so after the caller's handshake.
+    let both = [foreign.ca_file(), EVERYBODY.pki.ca_file()].map(|ca| fs::read(ca).unwrap());
+    fs::write(tls.join("ca.crt"), both.concat()).unwrap();
+    let stranger = Credentials::load("gateway", &tls, &foreign.jwt_key("gateway")).unwrap();
+    let url = format!("https://{}", callee.address).parse().unwrap();
+    let mut channel = Balanced::connect(url, stranger.towards("orders"));
+    let told = async {
+        loop {
+            let mut request = Request::new(Body::empty());
+            *request.uri_mut() = "/quick".parse().unwrap();
+            let refused = channel.call(request).await.unwrap_err();
+            assert_eq!(refused.code(), tonic::Code::Unavailable);
+            // An attempt may find the connection broken before it reads why; the next one does not.
+            if refused.message().contains("UnknownCA") {
+                return refused.message().to_owned();
+            }
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await;
+    let address = callee.address.to_string();
+    assert!(told.expect("told in time").contains(&address));
+    assert_eq!(callee.calls(), 0);
 }
 
 mod doors;

@@ -252,7 +252,7 @@ async fn a_service_starts_only_as_itself() {
     load("orders", "orders").unwrap();
     let refused = load("orders", "payments").unwrap_err().to_string();
     assert!(refused.contains("names payments, but this process is orders"));
-    std::fs::remove_file(pki.public_keys().join("orders.pem")).unwrap();
+    fs::remove_file(pki.public_keys().join("orders.pem")).unwrap();
     let refused = load("orders", "orders").unwrap_err().to_string();
     assert!(
         refused.contains("has no public half for orders"),
