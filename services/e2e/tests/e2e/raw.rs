@@ -211,6 +211,10 @@ pub(crate) async fn read(answer: h2::client::ResponseFuture) -> Result<(i32, Str
     if let Some(status) = status_in(&head.headers) {
         return Ok(status);
     }
+    // What HTTP/2 refuses by itself it also resets: there may be nothing more to read.
+    if head.status != http::StatusCode::OK {
+        return Err(format!("HTTP {} without a status of gRPC", head.status));
+    }
     while let Some(data) = body.data().await {
         let data = data.map_err(|error| chain(&error))?;
         let _ = body.flow_control().release_capacity(data.len());
@@ -219,7 +223,7 @@ pub(crate) async fn read(answer: h2::client::ResponseFuture) -> Result<(i32, Str
     trailers
         .as_ref()
         .and_then(status_in)
-        .ok_or_else(|| format!("HTTP {} without a status of gRPC", head.status))
+        .ok_or_else(|| "an answer without a status of gRPC".to_owned())
 }
 
 fn status_in(headers: &http::HeaderMap) -> Option<(i32, String)> {

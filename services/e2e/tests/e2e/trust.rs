@@ -16,6 +16,8 @@ use shopapi_proto::payments::v1::{PaymentParameters, RequestPaymentRequest};
 use shopapi_tls::TrustedRoots;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tonic::Code;
 
 use crate::raw::{
     Call, H2, Link, Outcome, PATIENCE, call, framed, identity, now_s, secured, signer,
@@ -105,22 +107,68 @@ fn ports(world: &World) -> [Port; 4] {
     ]
 }
 
-/// Collects what was refused and why, for people to read, and what was borne.
+/// How a call has to end. A refusal for another reason than the one that is tried would say nothing about it.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    /// With one of these codes.
+    Codes(&'static [Code]),
+    /// Without a status of gRPC, and for a reason that says this.
+    Cut(&'static str),
+}
+
+/// By the door, which does not know who it is.
+const UNKNOWN: Due = Due::Codes(&[Code::Unauthenticated]);
+/// By the door, which knows who it is.
+const FORBIDDEN: Due = Due::Codes(&[Code::PermissionDenied]);
+const ANSWERED: Due = Due::Codes(&[Code::Ok]);
+const ANSWERED_OR_LATE: Due = Due::Codes(&[Code::Ok, Code::DeadlineExceeded, Code::Cancelled]);
+/// By HTTP/2, before anything of gRPC.
+const HEADERS_TOO_LARGE: Due = Due::Cut("HTTP 431");
+
+impl Due {
+    fn is(self, outcome: &Outcome) -> bool {
+        match (self, outcome) {
+            (Self::Codes(codes), Outcome::Status(code, _)) => {
+                codes.contains(&Code::from_i32(*code))
+            }
+            (Self::Cut(says), Outcome::Cut(reason)) => reason.contains(says),
+            (Self::Codes(_), Outcome::Cut(_)) | (Self::Cut(_), Outcome::Status(..)) => false,
+        }
+    }
+}
+
+/// Collects what was refused and why, for people to read, what was borne, and what ended otherwise than it should.
 #[derive(Default)]
 struct Told {
     refused: Vec<String>,
     borne: Vec<String>,
+    wrong: Vec<String>,
 }
 
 impl Told {
-    fn refused(&mut self, port: &Port, what: &str, outcome: &Outcome) {
+    fn refused(&mut self, port: &Port, what: &str, outcome: &Outcome, due: Due) {
         assert!(!outcome.is_ok(), "{} took {what}", port.callee);
-        self.refused.push(format!(
-            "{:<9} {:<5} {what:<44} {outcome}",
-            port.callee,
-            port.addr.port()
-        ));
+        let line = line(port, what, outcome);
+        self.expect(due, outcome, &line);
+        self.refused.push(line);
     }
+
+    fn borne(&mut self, port: &Port, what: &str, outcome: &Outcome, due: Due) {
+        let line = line(port, what, outcome);
+        self.expect(due, outcome, &line);
+        self.borne.push(line);
+    }
+
+    fn expect(&mut self, due: Due, outcome: &Outcome, line: &str) {
+        if !due.is(outcome) {
+            self.wrong.push(format!("{line}; due was {due:?}"));
+        }
+    }
+}
+
+fn line(port: &Port, what: &str, outcome: &Outcome) -> String {
+    let number = port.addr.port();
+    format!("{:<9} {number:<5} {what:<44} {outcome}", port.callee)
 }
 
 struct Trial<'a> {
@@ -161,12 +209,14 @@ impl Trial<'_> {
             },
             Err(error) => panic!("{error}"),
         };
-        self.told.refused(port, "plaintext", &plaintext);
+        self.told
+            .refused(port, "plaintext", &plaintext, Due::Cut(""));
         self.is_open(port).await;
 
         let old = with_version(pki, port.caller, &rustls::version::TLS12);
         let outcome = call(port.addr, old, &right).await;
-        self.told.refused(port, "TLS 1.2", &outcome);
+        let due = Due::Cut("ProtocolVersion");
+        self.told.refused(port, "TLS 1.2", &outcome, due);
         let new = with_version(pki, port.caller, &rustls::version::TLS13);
         let health = Call::new("/grpc.health.v1.Health/Check", &());
         let outcome = call(port.addr, new, &health).await;
@@ -174,23 +224,26 @@ impl Trial<'_> {
 
         let outcome = call(port.addr, ours.client_config(H2), &right).await;
         assert!(!outcome.is_ok(), "no client certificate: {outcome}");
-        let alert = crate::raw::alert(port.addr, ours.client_config(H2)).await;
-        assert!(alert.contains("CertificateRequired"), "{alert}");
+        let alert = Outcome::Cut(crate::raw::alert(port.addr, ours.client_config(H2)).await);
+        let due = Due::Cut("CertificateRequired");
         self.told
-            .refused(port, "no client certificate", &Outcome::Cut(alert));
+            .refused(port, "no client certificate", &alert, due);
         self.is_open(port).await;
 
         let stranger = identity(&self.foreign, port.caller);
         let believes = stranger.client_config_trusting(&ours, H2).unwrap();
         let outcome = call(port.addr, Arc::clone(&believes), &right).await;
         assert!(!outcome.is_ok(), "certificate of another CA: {outcome}");
-        let alert = crate::raw::alert(port.addr, believes).await;
-        assert!(alert.contains("UnknownCA"), "{alert}");
+        let alert = Outcome::Cut(crate::raw::alert(port.addr, believes).await);
+        let due = Due::Cut("UnknownCA");
         self.told
-            .refused(port, "certificate of another CA", &Outcome::Cut(alert));
+            .refused(port, "certificate of another CA", &alert, due);
         let outcome = call(port.addr, stranger.client_config(H2), &right).await;
-        self.told
-            .refused(port, "our certificate to who trusts another CA", &outcome);
+        let (what, due) = (
+            "our certificate to who trusts another CA",
+            Due::Cut("UnknownIssuer"),
+        );
+        self.told.refused(port, what, &outcome, due);
         self.is_open(port).await;
     }
 
@@ -226,13 +279,17 @@ impl Trial<'_> {
             ("token without a signature", signed.to_owned()),
             ("token of a user", user),
             ("token of 8 KiB", "x".repeat(8 * 1024)),
-            ("token of 64 KiB", "x".repeat(64 * 1024)),
             ("empty token", String::new()),
         ] {
             let wrong = port.call.clone().bearer(&token);
             let outcome = call(port.addr, self.config_of(port.caller), &wrong).await;
-            self.told.refused(port, what, &outcome);
+            self.told.refused(port, what, &outcome, UNKNOWN);
         }
+        let long = port.call.clone().bearer(&"x".repeat(64 * 1024));
+        let outcome = call(port.addr, self.config_of(port.caller), &long).await;
+        // So far beyond the limit HTTP/2 ends the whole connection.
+        self.told
+            .refused(port, "token of 64 KiB", &outcome, Due::Cut(""));
         for (what, wrong) in [
             ("no token", port.call.clone()),
             ("two tokens", port.call.clone().bearer(&good).bearer(&good)),
@@ -244,7 +301,7 @@ impl Trial<'_> {
             ),
         ] {
             let outcome = call(port.addr, self.config_of(port.caller), &wrong).await;
-            self.told.refused(port, what, &outcome);
+            self.told.refused(port, what, &outcome, UNKNOWN);
         }
         // Both right by themselves.
         let theirs = port
@@ -252,12 +309,14 @@ impl Trial<'_> {
             .clone()
             .bearer(&self.token(port.stranger, port.callee));
         let outcome = call(port.addr, self.config_of(port.stranger), &theirs).await;
-        self.told
-            .refused(port, "caller without a row for the method", &outcome);
+        let what = "caller without a row for the method";
+        self.told.refused(port, what, &outcome, FORBIDDEN);
         let mut unknown = port.call.clone().bearer(&good);
         unknown.path = "/shopapi.payments.v1.PaymentsService/GiveAway";
         let outcome = call(port.addr, self.config_of(port.caller), &unknown).await;
-        self.told.refused(port, "method without a row", &outcome);
+        // Without a table the router would say UNIMPLEMENTED.
+        self.told
+            .refused(port, "method without a row", &outcome, FORBIDDEN);
         self.is_open(port).await;
     }
 
@@ -280,38 +339,56 @@ impl Trial<'_> {
         wrong_type.headers.push(("grpc-encoding", "br".to_owned()));
         let mut many = good.clone();
         many.headers.push(("x-large", "x".repeat(32 * 1024)));
-        for (what, wrong) in [
-            ("message of 5 MiB", &large),
-            ("message that promises 4 GiB", &promised),
-            ("message cut off in its prefix", &short),
-            ("compressed flag without a compression", &compressed),
-            ("message that is no protobuf", &garbage),
-            ("unknown compression", &wrong_type),
-            ("headers of 32 KiB", &many),
+        // Behind the door, where the bytes are read: none of these is about who calls.
+        const TOO_LARGE: Due = Due::Codes(&[Code::OutOfRange]);
+        const UNREADABLE: Due = Due::Codes(&[Code::Internal]);
+        const UNIMPLEMENTED: Due = Due::Codes(&[Code::Unimplemented]);
+        for (what, wrong, due) in [
+            ("message of 5 MiB", &large, TOO_LARGE),
+            ("message that promises 4 GiB", &promised, TOO_LARGE),
+            ("message cut off in its prefix", &short, UNREADABLE),
+            (
+                "compressed flag without a compression",
+                &compressed,
+                UNREADABLE,
+            ),
+            ("message that is no protobuf", &garbage, UNREADABLE),
+            ("unknown compression", &wrong_type, UNIMPLEMENTED),
+            ("headers of 32 KiB", &many, HEADERS_TOO_LARGE),
         ] {
             let outcome = call(port.addr, self.config_of(port.caller), wrong).await;
-            self.told.refused(port, what, &outcome);
+            self.told.refused(port, what, &outcome, due);
         }
-        for (what, bytes) in [
+        for (what, bytes, due) in [
             (
                 "HTTP/2 frame beyond the limit",
                 &[0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1][..],
+                "GOAWAY FRAME_SIZE_ERROR",
             ),
-            ("HTTP/2 frame cut off", &[0, 0, 100, 0, 0]),
             (
                 "data on a stream that was never opened",
                 &[0, 0, 1, 0, 0, 0, 0, 0, 1, 0],
+                "GOAWAY PROTOCOL_ERROR",
             ),
-            ("no HTTP/2 at all", b"GET / HTTP/1.1\r\n\r\n"),
+            ("no HTTP/2 at all", b"GET / HTTP/1.1\r\n\r\n", "closed"),
         ] {
-            let is_http1 = bytes.starts_with(b"GET");
-            let reason = raw(port.addr, self.config_of(port.caller), is_http1, bytes).await;
-            self.told.refused(port, what, &Outcome::Cut(reason));
+            let bare = bytes.starts_with(b"GET");
+            let mut stream = greeted(port.addr, self.config_of(port.caller), bare, bytes).await;
+            // This side stays open: the server has to end it.
+            let ended = Outcome::Cut(end_of(&mut stream).await);
+            self.told.refused(port, what, &ended, Due::Cut(due));
         }
+        // More could come, so nothing is wrong with it until the caller is gone.
+        let config = self.config_of(port.caller);
+        let mut stream = greeted(port.addr, config, false, &[0, 0, 100, 0, 0]).await;
+        stream.shutdown().await.unwrap();
+        let ended = Outcome::Cut(end_of(&mut stream).await);
+        let what = "HTTP/2 frame cut off";
+        self.told.refused(port, what, &ended, Due::Cut("closed"));
         self.is_open(port).await;
     }
 
-    /// A call that is given up half-way: its message never arrives whole.
+    /// A call that is given up half-way: its message never arrives whole, so nothing begins.
     async fn cancelled(&mut self, port: &Port) {
         let good = port
             .call
@@ -328,28 +405,28 @@ impl Trial<'_> {
         }
         let health = Call::new("/grpc.health.v1.Health/Check", &());
         let outcome = link.call(&health).await;
-        assert!(outcome.is_ok(), "the connection goes on: {outcome}");
-        self.told.borne.push(format!(
-            "{:<9} {:<5} {:<44} 20 given up, the connection goes on",
-            port.callee,
-            port.addr.port(),
-            "cancel mid-call"
-        ));
+        let what = "20 given up before their message was whole";
+        self.told.borne(port, what, &outcome, ANSWERED);
     }
 
-    /// Deadlines without sense end the call in bounded time and harm nobody.
+    /// What is no deadline by gRPC's rules is none; what is one holds. Neither harms anybody.
     async fn deadlines(&mut self, port: &Port) {
         // Only reads: a call with a deadline may be executed.
         let read = Call::new("/grpc.health.v1.Health/Check", &());
-        for absurd in ["99999999H", "999999999999H", "0n", "-1S", "1x", "", "NaNS"] {
+        for (absurd, due) in [
+            ("99999999H", ANSWERED),
+            ("999999999999H", ANSWERED),
+            ("-1S", ANSWERED),
+            ("1x", ANSWERED),
+            ("", ANSWERED),
+            ("NaNS", ANSWERED),
+            // Over before it begins, unless the answer is there by then.
+            ("0n", ANSWERED_OR_LATE),
+        ] {
             let absurdly = read.clone().with("grpc-timeout", absurd);
             let outcome = call(port.addr, self.config_of(port.caller), &absurdly).await;
-            self.told.borne.push(format!(
-                "{:<9} {:<5} {:<44} {outcome}",
-                port.callee,
-                port.addr.port(),
-                format!("grpc-timeout {absurd:?}")
-            ));
+            let what = format!("grpc-timeout {absurd:?}");
+            self.told.borne(port, &what, &outcome, due);
         }
         self.is_open(port).await;
     }
@@ -378,8 +455,13 @@ fn with_version(
     Arc::new(config)
 }
 
-/// Sends bytes after the greeting and tells how the server ends the connection.
-async fn raw(addr: SocketAddr, config: Arc<ClientConfig>, bare: bool, bytes: &[u8]) -> String {
+/// A connection on which bytes follow the greeting, or stand in its place.
+async fn greeted(
+    addr: SocketAddr,
+    config: Arc<ClientConfig>,
+    bare: bool,
+    bytes: &[u8],
+) -> TlsStream<TcpStream> {
     let mut stream = secured(addr, config).await.unwrap();
     if !bare {
         stream
@@ -388,15 +470,19 @@ async fn raw(addr: SocketAddr, config: Arc<ClientConfig>, bare: bool, bytes: &[u
             .unwrap();
     }
     stream.write_all(bytes).await.unwrap();
-    // Nothing more will come; the server may have gone first.
-    let _ = stream.shutdown().await;
+    stream.flush().await.unwrap();
+    stream
+}
+
+/// How the server ends a connection: with which reason, if it gives one.
+async fn end_of(stream: &mut TlsStream<TcpStream>) -> String {
     let mut answer = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-    let ended = read.expect("the server keeps a broken connection open");
-    match (goaway(&answer), ended) {
-        (Some(reason), _) => format!("GOAWAY {reason:?}"),
-        (None, Ok(_)) => "connection closed".to_owned(),
-        (None, Err(error)) => error.to_string(),
+    // Without TLS's farewell a close is an error, and no less a close.
+    let _ = read.expect("the server keeps a broken connection open");
+    match goaway(&answer) {
+        Some(reason) => format!("GOAWAY {reason:?}"),
+        None => "closed without a reason".to_owned(),
     }
 }
 
@@ -433,6 +519,8 @@ async fn nobody_gets_in_where_they_do_not_belong() {
         trial.deadlines(port).await;
     }
     assert_eq!(fingerprint(&world.stack).await, before, "rows changed");
+    let wrong = &trial.told.wrong;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
     // The very calls that were refused, by who may make them.
     for port in &ports(&world) {
@@ -461,4 +549,68 @@ async fn nobody_gets_in_where_they_do_not_belong() {
         }
     }
     world.stack.discard(&devstack::Silent).await;
+}
+
+/// A call that is given up when the service has all of it may have begun. What has begun is done once and ends, and whoever asks again learns of it.
+#[tokio::test]
+async fn an_order_whose_caller_gives_up_exists_once_and_ends() {
+    const ORDERS: i64 = 10;
+    let world = World::start().await;
+    let addr = world.stack.ports().grpc_of("orders").unwrap();
+    let config = identity(world.stack.pki(), "gateway").client_config(H2);
+    let tokens = signer(world.stack.pki(), "gateway");
+    let create = |number: i64| {
+        let order = CreateOrderRequest {
+            customer_id: UUID.to_owned(),
+            items: vec![Line {
+                sku: "PLENTY".to_owned(),
+                quantity: 1,
+            }],
+            // Slow enough that nobody has an answer when the caller gives up.
+            payment_method: "tok_slow_3000".to_owned(),
+            idempotency_key: format!("given-up-{number}"),
+            request_fingerprint: vec![7; 32],
+            wait_ms: 8_000,
+        };
+        // Good for a minute, and renewed before.
+        let token = tokens.for_callee("orders", now_s()).unwrap();
+        Call::new("/shopapi.orders.v1.OrdersService/CreateOrder", &order).bearer(&token)
+    };
+    let of = |condition: &str| {
+        format!("SELECT count(*) FROM orders WHERE customer_id = '{UUID}' AND {condition}")
+    };
+
+    let link = Link::open(addr, config).await.unwrap();
+    for number in 0..ORDERS {
+        let call = create(number);
+        let (mut answer, mut body) = link.begin(&call).await.unwrap();
+        body.send_data(call.body.clone(), true).unwrap();
+        // Every other one when its order is in the books.
+        if number % 2 == 1 {
+            let key = format!(
+                "EXISTS (SELECT FROM idempotency_keys k WHERE k.order_id = orders.order_id AND k.key = 'given-up-{number}')"
+            );
+            world.count_reaches("orders", &of(&key), 1).await;
+            let early = futures::poll!(&mut answer);
+            assert!(early.is_pending(), "answered before it was given up");
+        }
+        body.send_reset(h2::Reason::CANCEL);
+        drop(answer);
+    }
+    let health = Call::new("/grpc.health.v1.Health/Check", &());
+    assert!(
+        link.call(&health).await.is_ok(),
+        "the connection has to go on"
+    );
+
+    // Those whose order nobody has seen: asked for again under the same key, as a caller does.
+    for number in (0..ORDERS).step_by(2) {
+        let outcome = link.call(&create(number)).await;
+        assert!(outcome.is_ok(), "order {number}: {outcome}");
+    }
+    world
+        .count_reaches("orders", &of("status = 'PAID'"), ORDERS)
+        .await;
+    assert_eq!(world.count("orders", &of("true")).await, ORDERS);
+    world.audit_and_stop().await;
 }
