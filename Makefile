@@ -3,7 +3,7 @@
 SHOPCTL = cargo run --locked -p shopctl --
 
 .DEFAULT_GOAL := help
-.PHONY: help browser doctor demo dev dev-reset test model-long chaos lint fmt audit bench sql smoke up down logs ps images-local k8s-up k8s-down smoke-k8s
+.PHONY: help browser doctor demo dev dev-reset test model-long fuzz chaos lint fmt audit bench sql smoke up down logs ps images-local k8s-up k8s-down smoke-k8s
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ browser: doctor ## the telemetry page in chromium: finds an order, kills a servi
 
 model-long: doctor ## the model check in larger configurations, about a quarter of an hour
 	cargo test --locked -p order-saga --test model larger -- --ignored --nocapture
+
+fuzz: doctor ## what reads bytes from outside, fed by libFuzzer (SECONDS=60 for each target); scripts/fuzz.sh --help says what it needs
+	scripts/fuzz.sh $(if $(SECONDS),--seconds $(SECONDS))
 
 lint: doctor ## format, clippy, licences and bans, shell scripts, generated SQL, what deploy/ says
 	scripts/lint.sh

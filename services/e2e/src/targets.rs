@@ -1,9 +1,12 @@
 //! What the fuzzers call and what the committed corpora are replayed through: the shipped readers of bytes from outside, each with what
 //! must hold whatever the bytes are. A panic is a finding.
 
+use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use order_saga::Installation;
+use shopapi_auth::service_token::{CLOCK_SKEW_S, LIFETIME_MAX_S, ServiceVerifier};
 use shopapi_auth::{CustomerId, Email, KeyRing, RefreshToken, UserKey, UserKeys, UserTokens};
 use shopapi_proto::subjects;
 use uuid::Uuid;
@@ -17,13 +20,19 @@ const CUSTOMER: CustomerId = CustomerId(Uuid::from_u128(0x0000_0000_0000_7000_80
 /// The installation of good events.
 const INSTALLATION: Installation = Installation(Uuid::from_u128(7));
 
+/// A token of orders for inventory, good at [`NOW_S`]. The private halves of the keys in `keys/` exist no more: nothing else can become one.
+pub const GOOD_SERVICE_TOKEN: &str = include_str!("../keys/orders-to-inventory.jwt");
+/// Whose keys are in `keys/`.
+const CALLERS: [&str; 2] = ["gateway", "orders"];
+
 /// A target and its name; its corpus is in `corpus/<name>/`.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("http_body", http_body),
     ("jwt", jwt),
+    ("service_token", service_token),
     ("event", event),
     ("configuration", configuration),
 ];
@@ -81,6 +90,40 @@ fn tokens() -> Result<UserTokens, shopapi_auth::UserKeyError> {
         Duration::from_secs(900),
     ))
 }
+
+/// Tokens between services: what is believed names the owner of a known key, to one callee, for a minute and a clock's error, and the same when it is seen again.
+///
+/// # Panics
+/// On a finding, and without the keys.
+pub fn service_token(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let [Some(inventory), Some(payments)] = &*VERIFIERS else {
+        unreachable!("the public keys in keys/ are not there");
+    };
+    let first = inventory.verify(text, NOW_S);
+    assert_eq!(first, inventory.verify(text, NOW_S), "remembered otherwise");
+    if let Ok(service) = first {
+        assert!(CALLERS.contains(&&*service), "a token of nobody");
+        assert!(
+            payments.verify(text, NOW_S).is_err(),
+            "a token for two callees"
+        );
+        // By a caller whose clock is ahead, at the latest.
+        let ended = NOW_S + CLOCK_SKEW_S + LIFETIME_MAX_S;
+        assert!(
+            inventory.verify(text, ended).is_err(),
+            "a token without an end"
+        );
+    }
+}
+
+/// What believes the keys in `keys/`, for two callees.
+static VERIFIERS: LazyLock<[Option<ServiceVerifier>; 2]> = LazyLock::new(|| {
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys");
+    ["inventory", "payments"].map(|callee| ServiceVerifier::load(callee, keys.clone()).ok())
+});
 
 /// The payloads of events; the first byte picks the subject. What is read is read the same again.
 ///

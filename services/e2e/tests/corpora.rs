@@ -11,6 +11,7 @@
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
+use shopapi_auth::service_token::ServiceVerifier;
 use shopapi_e2e::targets::{self, TARGETS};
 
 /// Fewer would say that a corpus was lost on the way.
@@ -61,6 +62,10 @@ fn the_targets_reach_what_they_are_about() {
     let customer = shopapi_auth::CustomerId(uuid::Uuid::from_u128(1));
     assert!(shopapi_gateway::fuzzing::read_body(order, customer).is_some());
     assert!(targets::good_token().is_some());
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys");
+    let inventory = ServiceVerifier::load("inventory", keys).unwrap();
+    let caller = inventory.verify(targets::GOOD_SERVICE_TOKEN, targets::NOW_S);
+    assert_eq!(caller.as_deref(), Ok("orders"));
     let inventory = "SHOPAPI_HEALTH_ADDR=127.0.0.1:9102";
     assert!(shopapi::starts_with(inventory)[5]);
 }
