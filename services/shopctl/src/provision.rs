@@ -17,6 +17,7 @@ use devstack::{DATABASES, DatabaseSpec, SUPERUSER, provision_with};
 use shopapi_postgres::PgConfig;
 use tokio::time::Instant;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::catalogue::{offer as put_on_offer, small, wide};
 use crate::ui::Ui;
@@ -128,17 +129,35 @@ pub async fn run(args: &ProvisionArgs, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts the small catalogue on offer; what is on offer already stays as it is.
+/// Puts the small catalogue on offer, as soon as the migration has been there; what is on offer already stays as it is.
 ///
 /// # Errors
-/// When the database refuses.
+/// When the database refuses, or is not migrated within a minute.
 pub async fn offer(args: &OfferArgs, ui: &Ui) -> Result<ExitCode> {
     let config = config(&secret(&args.url_file)?, args.ca.as_deref())?;
     let mut products = small();
     products.extend(wide(args.for_load));
-    put_on_offer(&patiently(&config, ui).await?, &products).await?;
+    let client = patiently(&config, ui).await?;
+    let give_up = Instant::now() + WAIT_MAX;
+    while let Err(error) = put_on_offer(&client, &products).await {
+        if !is_before_migration(&error) || Instant::now() > give_up {
+            return Err(error);
+        }
+        ui.busy("waiting for the migration of inventorydb");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
     ui.line(format!("{} products are on offer", products.len()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Platforms start chores side by side: what the migration makes may not be there yet.
+fn is_before_migration(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<tokio_postgres::Error>()
+        .and_then(tokio_postgres::Error::code)
+        .is_some_and(|code| {
+            [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE].contains(code)
+        })
 }
 
 fn roles(specs: &[DatabaseSpec]) -> impl Iterator<Item = &'static str> {
