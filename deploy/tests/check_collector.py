@@ -38,9 +38,11 @@ FIELDS = {
 POLICIES = {
     "status_code": {"status_codes"},
     "latency": {"threshold_ms", "upper_threshold_ms"},
-    "string_attribute": {"key", "values"},
+    "string_attribute": {"key", "values", "enabled_regex_matching"},
     "probabilistic": {"sampling_percentage"},
 }
+# What each policy looks for on a span: the attribute and its value, None for any.
+WANTED = {"stuck": ("saga.state", "STUCK"), "stuck-step": ("saga.step", "stuck"), "operators": ("operator.action", None)}
 
 problems = []
 
@@ -127,6 +129,28 @@ def check_promises(config, where):
     expect(reader["port"] == 8888, f"{where}: the Collector's own metrics are not on :8888")
 
 
+def sources():
+    """The Rust that runs in production."""
+    roots = (DEPLOY.parent / "actors", DEPLOY.parent / "services")
+    files = (path for root in roots for path in root.rglob("src/**/*.rs") if "tests" not in path.parts)
+    return "\n".join(path.read_text() for path in files)
+
+
+def check_attributes(policies):
+    """A policy about an attribute that no span has keeps nothing."""
+    rust = sources()
+    about = {name: policy["string_attribute"] for name, policy in policies.items() if policy["type"] == "string_attribute"}
+    expect(set(about) == set(WANTED), f"prod: policies about attributes are {sorted(about)}")
+    for name, (key, value) in WANTED.items():
+        policy = about.get(name, {})
+        expect(policy.get("key") == key, f"prod: {name} looks at {policy.get('key')}, not at {key}")
+        values, regex = ([".+"], True) if value is None else ([value], False)
+        expect(policy.get("values") == values, f"prod: {name} wants {policy.get('values')}, not {values}")
+        expect(policy.get("enabled_regex_matching", False) is regex, f"prod: {name} must {'' if regex else 'not '}match by expression")
+        expect(re.search(rf"^\s*{re.escape(key)} = ", rust, re.M), f"prod: {name}: no span has the attribute {key}")
+        expect(value is None or f'"{value}"' in rust, f"prod: {name}: no span says {value}")
+
+
 def check_sampling(config):
     sampling = config["processors"]["tail_sampling"]
     policies = {policy["name"]: policy for policy in sampling["policies"]}
@@ -137,6 +161,7 @@ def check_sampling(config):
         expect(set(policy) == {"name", "type", kind}, f"prod: {name} does not configure {kind}")
         fields = POLICIES.get(kind, set())
         expect(set(policy.get(kind, {})) <= fields, f"prod: {name} has a field that {kind} does not know")
+    check_attributes(policies)
     expect(policies["rest"]["probabilistic"]["sampling_percentage"] == 1, "prod: the rest is not sampled at 1 %")
     expect(policies["errors"]["status_code"]["status_codes"] == ["ERROR"], "prod: errors are not kept")
     expect("non_sampled_cache_size" not in sampling["decision_cache"], "prod: late spans of dropped traces would never be judged")
