@@ -200,6 +200,7 @@ impl SagaCoordinator {
             info_span!(
                 "saga",
                 otel.name = format_args!("saga {}", saga.step.name()),
+                otel.status_code = tracing::field::Empty,
                 order.id = saga.order.order_id.0,
                 saga.step = saga.step.name(),
                 saga.state = tracing::field::Empty,
@@ -228,6 +229,7 @@ impl SagaCoordinator {
             }
             Stepped::Illegal if todo.reloaded => {
                 metrics::illegal_event();
+                span.record("otel.status_code", "ERROR");
                 error!(order_id = %saga.order.order_id, step = saga.step.name(), event = todo.event.name(),
                     "the event contradicts the saga");
                 todo.answer(Outcome::Illegal(self.state.clone()));

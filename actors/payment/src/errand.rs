@@ -13,7 +13,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tracing::{Instrument as _, debug, info_span, warn};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, debug, info_span, warn};
 
 use actor_kit::TraceContext;
 
@@ -42,18 +43,24 @@ pub async fn run<P: PaymentProvider>(
                 Work::LookUp => "look up payment",
                 Work::Refund => "refund payment",
             },
+            otel.status_code = Empty,
             order.id = payment.request.order_id.0,
             payment.id = %payment.id(),
         )
     });
-    let errand = async {
+    let errand = Errand {
+        ledger,
+        provider,
+        span: span.clone(),
+    };
+    let done = async {
         match work {
-            Work::Charge => charge(&ledger, &provider, payment).await,
-            Work::LookUp => look_up(&ledger, &provider, payment).await,
-            Work::Refund => refund(&ledger, &provider, payment).await,
+            Work::Charge => errand.charge(payment).await,
+            Work::LookUp => errand.look_up(payment).await,
+            Work::Refund => errand.refund(payment).await,
         }
     };
-    errand.instrument(span).await
+    done.instrument(span).await
 }
 
 fn parent_of(payment: &Payment) -> Option<TraceContext> {
@@ -61,53 +68,98 @@ fn parent_of(payment: &Payment) -> Option<TraceContext> {
     TraceContext::from_traceparent(traceparent)
 }
 
-async fn charge<P: PaymentProvider>(ledger: &Ledger, provider: &P, payment: Payment) -> Next {
-    let payment = record(ledger, payment, &Event::AttemptStarted)
-        .await?
-        .payment;
-    let call = provider.charge(ChargeCall::from(&payment.request));
-    let outcome = bounded(ledger.policy().charge_deadline, call)
-        .await
-        .unwrap_or(AttemptOutcome::Unknown);
-    let event = Event::AttemptEnded {
-        attempt: payment.attempt,
-        outcome,
-    };
-    follow(record(ledger, payment, &event).await?)
+/// What an errand works with.
+struct Errand<P> {
+    ledger: Ledger,
+    provider: P,
+    span: Span,
 }
 
-async fn look_up<P: PaymentProvider>(ledger: &Ledger, provider: &P, payment: Payment) -> Next {
-    let call = provider.look_up(payment.id());
-    let found = match bounded(ledger.policy().look_up_deadline, call).await? {
-        Ok(found) => found,
-        Err(error) => {
-            warn!(%error, "a payment could not be looked up");
-            return None;
+impl<P: PaymentProvider> Errand<P> {
+    async fn charge(&self, payment: Payment) -> Next {
+        let payment = self.record(payment, &Event::AttemptStarted).await?.payment;
+        let call = self.provider.charge(ChargeCall::from(&payment.request));
+        let outcome = bounded(self.ledger.policy().charge_deadline, call)
+            .await
+            .unwrap_or(AttemptOutcome::Unknown);
+        if outcome == AttemptOutcome::Unknown {
+            self.failed();
         }
-    };
-    let event = Event::LookedUp {
-        attempt: payment.attempt,
-        look_up: payment.look_ups,
-        found,
-    };
-    follow(record(ledger, payment, &event).await?)
-}
+        let event = Event::AttemptEnded {
+            attempt: payment.attempt,
+            outcome,
+        };
+        follow(self.record(payment, &event).await?)
+    }
 
-async fn refund<P: PaymentProvider>(ledger: &Ledger, provider: &P, payment: Payment) -> Next {
-    let payment = record(ledger, payment, &Event::RefundStarted)
-        .await?
-        .payment;
-    let attempt = payment.refund_attempt;
-    let call = provider.refund(RefundCall {
-        refund_id: payment.refund_id(attempt),
-        payment_id: payment.id(),
-        amount: payment.request.amount,
-        currency: payment.request.currency.clone(),
-    });
-    let outcome = bounded(ledger.policy().refund_deadline, call)
-        .await
-        .unwrap_or(RefundOutcome::Unknown);
-    follow(record(ledger, payment, &Event::RefundEnded { attempt, outcome }).await?)
+    async fn look_up(&self, payment: Payment) -> Next {
+        let call = self.provider.look_up(payment.id());
+        let found = match bounded(self.ledger.policy().look_up_deadline, call).await {
+            Some(Ok(found)) => found,
+            Some(Err(error)) => {
+                warn!(%error, "a payment could not be looked up");
+                self.failed();
+                return None;
+            }
+            None => {
+                self.failed();
+                return None;
+            }
+        };
+        let event = Event::LookedUp {
+            attempt: payment.attempt,
+            look_up: payment.look_ups,
+            found,
+        };
+        follow(self.record(payment, &event).await?)
+    }
+
+    async fn refund(&self, payment: Payment) -> Next {
+        let payment = self.record(payment, &Event::RefundStarted).await?.payment;
+        let attempt = payment.refund_attempt;
+        let call = self.provider.refund(RefundCall {
+            refund_id: payment.refund_id(attempt),
+            payment_id: payment.id(),
+            amount: payment.request.amount,
+            currency: payment.request.currency.clone(),
+        });
+        let outcome = bounded(self.ledger.policy().refund_deadline, call)
+            .await
+            .unwrap_or(RefundOutcome::Unknown);
+        if outcome == RefundOutcome::Unknown {
+            self.failed();
+        }
+        let event = Event::RefundEnded { attempt, outcome };
+        follow(self.record(payment, &event).await?)
+    }
+
+    /// Applies an event of this errand. `None` ends the errand: nothing was written, or it is not known.
+    async fn record(&self, payment: Payment, event: &Event) -> Option<Change> {
+        let payment_id = payment.id();
+        match self.ledger.apply(Some(payment), event).await {
+            Ok(Applied::Written(change)) => return Some(*change),
+            Ok(Applied::Ignored(reason, _)) => {
+                debug!(%payment_id, ?reason, "the payment has moved on");
+                return None;
+            }
+            Ok(Applied::Refused(refusal)) => {
+                warn!(%payment_id, %refusal, "payment work was refused");
+            }
+            Err(ApplyError::Unavailable | ApplyError::Overloaded) => {
+                debug!(%payment_id, "payment work waits for the ledger");
+            }
+            Err(ApplyError::Poisoned) => {
+                warn!(%payment_id, "payment work cannot be recorded");
+            }
+        }
+        self.failed();
+        None
+    }
+
+    /// The errand did not come to its end, or to one that is not known: its trace is one to keep.
+    fn failed(&self) {
+        self.span.record("otel.status_code", "ERROR");
+    }
 }
 
 async fn bounded<T>(deadline: Duration, call: impl Future<Output = T>) -> Option<T> {
@@ -117,28 +169,4 @@ async fn bounded<T>(deadline: Duration, call: impl Future<Output = T>) -> Option
 fn follow(change: Change) -> Next {
     let follow_up = change.follow_up?;
     Some((change.payment, follow_up))
-}
-
-/// Applies an event of this errand. `None` ends the errand: nothing was written, or it is not known.
-async fn record(ledger: &Ledger, payment: Payment, event: &Event) -> Option<Change> {
-    let payment_id = payment.id();
-    match ledger.apply(Some(payment), event).await {
-        Ok(Applied::Written(change)) => Some(*change),
-        Ok(Applied::Ignored(reason, _)) => {
-            debug!(%payment_id, ?reason, "the payment has moved on");
-            None
-        }
-        Ok(Applied::Refused(refusal)) => {
-            warn!(%payment_id, %refusal, "payment work was refused");
-            None
-        }
-        Err(ApplyError::Unavailable | ApplyError::Overloaded) => {
-            debug!(%payment_id, "payment work waits for the ledger");
-            None
-        }
-        Err(ApplyError::Poisoned) => {
-            warn!(%payment_id, "payment work cannot be recorded");
-            None
-        }
-    }
 }

@@ -11,6 +11,7 @@ use actor_kit::batch::{
     Attempt, BatchEntry, BatchError, BatchLimits, BatchStore, BatchWriter, Lane,
     Verdict as KitVerdict, WriterMsg,
 };
+use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
 
 use crate::batch::{Changes, Snapshot, Verdict, Wanted, decide_batch};
@@ -50,9 +51,9 @@ pub trait StockStore: Send + 'static {
         let _ = answer;
     }
 
-    /// The span of one order's part in a batch.
+    /// The span of one order's part in a batch. It has the field `otel.status_code`, empty.
     fn span(&self, order_id: OrderId) -> Span {
-        info_span!(parent: None, "commit", order.id = order_id.0)
+        info_span!(parent: None, "commit", otel.status_code = Empty, order.id = order_id.0)
     }
 }
 
@@ -122,12 +123,18 @@ impl<S: StockStore> BatchStore for KeeperStore<S> {
     ) -> Result<Vec<KitVerdict<Answer>>, BatchError> {
         let traced = |entry: &&StockEntry| entry.trace.is_sampled();
         let batch_span = if batch.iter().any(|entry| traced(&entry)) {
-            info_span!(parent: None, "stock batch", batch.entries = batch.len(), batch.attempt = attempt.number)
+            info_span!(
+                parent: None,
+                "stock batch",
+                otel.status_code = Empty,
+                batch.entries = batch.len(),
+                batch.attempt = attempt.number,
+            )
         } else {
             Span::none()
         };
         // Held until the batch has ended: each order's span lasts as long as its commit did.
-        let _spans: Vec<Span> = batch
+        let spans: Vec<Span> = batch
             .iter()
             .filter(traced)
             .map(|entry| {
@@ -137,8 +144,14 @@ impl<S: StockStore> BatchStore for KeeperStore<S> {
                 span
             })
             .collect();
-        let verdicts = self.run(batch, attempt).instrument(batch_span).await?;
-        Ok(verdicts
+        let written = self.run(batch, attempt).instrument(batch_span.clone());
+        let written = written.await;
+        if written.is_err() {
+            for span in spans.iter().chain([&batch_span]) {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        Ok(written?
             .into_iter()
             .map(|verdict| match verdict {
                 Verdict::Decided(answer) => {

@@ -133,3 +133,15 @@ pub enum Answer {
     /// To [`Command::Commit`].
     Commit(CommitAnswer),
 }
+
+impl Answer {
+    /// The books do not add up: nobody's command is wrong, and nobody but a person can put it right.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        matches!(
+            self,
+            Self::Release(ReleaseAnswer::BooksBroken(_))
+                | Self::Commit(CommitAnswer::BooksBroken(_))
+        )
+    }
+}

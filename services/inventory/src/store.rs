@@ -22,6 +22,7 @@ use actor_kit::batch::{Attempt, BatchError};
 use shopapi_postgres::{Disconnected, Failure, FailureClass, PgConfig, Session, sqlstate, timed};
 use stock::{Answer, Changes, OrderId, Snapshot, StockStore, Wanted};
 use tokio::time::{Instant, timeout};
+use tracing::field::Empty;
 use tracing::{Span, error, info_span};
 
 use crate::telemetry::Counters;
@@ -163,6 +164,7 @@ impl StockStore for SqlStockStore {
             parent: None,
             "commit",
             otel.kind = "client",
+            otel.status_code = Empty,
             order.id = order_id.0,
             db.system.name = "postgresql",
             db.namespace = self.database,

@@ -48,7 +48,7 @@ struct Ask<I, K, A> {
     key: K,
     reply: Reply<Result<A, CallError>>,
     /// Open until the answer is there.
-    _span: Span,
+    span: Span,
     /// Keeps the place in the client's mailbox.
     _place: Option<Permit>,
 }
@@ -94,17 +94,21 @@ async fn call<I, K, A, R, Sent>(
         item,
         key,
         reply,
-        _span,
+        span,
         _place,
     } in asks
     {
         items.push(item);
-        waiting.push((key, reply, _span, _place));
+        waiting.push((key, reply, span, _place));
     }
     let failure = match tokio::time::timeout(deadline, send(items)).await {
         Ok(Ok(results)) if results.len() == waiting.len() => {
-            for ((key, reply, ..), result) in waiting.into_iter().zip(results) {
-                reply.send(read(key, result));
+            for ((key, reply, span, _), result) in waiting.into_iter().zip(results) {
+                let answer = read(key, result);
+                if answer.is_err() {
+                    span.record("otel.status_code", "ERROR");
+                }
+                reply.send(answer);
             }
             return;
         }

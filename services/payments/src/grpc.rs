@@ -8,6 +8,7 @@ mod admin;
 mod convert;
 mod tree;
 
+use std::future::Future;
 use std::sync::Arc;
 
 use actor_kit::tree::TreeWindow;
@@ -24,12 +25,13 @@ use shopapi_rpc::server::{self, Exposed, ServerLimits};
 use shopapi_rpc::{Trust, tree_service};
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
+use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
 
 use crate::config::Limits;
 use crate::operators::OperatorDesk;
 use crate::telemetry;
-use convert::{failed, parameters, parse_id, result};
+use convert::{failed, is_failure, parameters, parse_id, result};
 
 /// Largest answer to an operator: a thousand dead letters with what is wrong with each.
 const ADMIN_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -73,7 +75,7 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
             let span = item_span("RequestPayment", item.order_id, &item.traceparent);
-            self.request(item).instrument(span)
+            answer(span, self.request(item))
         }))
         .await;
         Ok(Response::new(wire::RequestPaymentResponse { results }))
@@ -95,7 +97,7 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
             let span = item_span("VoidPayment", item.order_id, &item.traceparent);
-            self.void(item).instrument(span)
+            answer(span, self.void(item))
         }))
         .await;
         Ok(Response::new(wire::VoidPaymentResponse { results }))
@@ -108,7 +110,7 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
             let span = item_span("RefundPayment", item.order_id, &item.traceparent);
-            self.refund(item).instrument(span)
+            answer(span, self.refund(item))
         }))
         .await;
         Ok(Response::new(wire::RefundPaymentResponse { results }))
@@ -181,6 +183,18 @@ impl<B: PaymentBooks> Adapter<B> {
     }
 }
 
+/// Handles one item in its span and notes when it failed.
+async fn answer(
+    span: Span,
+    handled: impl Future<Output = wire::PaymentResult>,
+) -> wire::PaymentResult {
+    let result = handled.instrument(span.clone()).await;
+    if is_failure(&result) {
+        span.record("otel.status_code", "ERROR");
+    }
+    result
+}
+
 /// Each item is a call of its own in its order's trace; the message that carried it belongs to many orders.
 fn item_span(method: &'static str, order_id: i64, traceparent: &str) -> Span {
     let caller = TraceContext::from_traceparent(traceparent).unwrap_or_default();
@@ -190,6 +204,7 @@ fn item_span(method: &'static str, order_id: i64, traceparent: &str) -> Span {
             "rpc",
             otel.name = format_args!("shopapi.payments.v1.PaymentsService/{method}"),
             otel.kind = "server",
+            otel.status_code = Empty,
             rpc.system = "grpc",
             rpc.service = "shopapi.payments.v1.PaymentsService",
             rpc.method = method,

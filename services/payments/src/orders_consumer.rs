@@ -10,6 +10,7 @@ use payments_sql::queries::outbox::insert_dead_letter;
 use shopapi_postgres::PgConfig;
 use shopapi_proto::subjects;
 use tokio::sync::Mutex;
+use tracing::field::Empty;
 use tracing::{Instrument as _, info_span};
 
 use crate::database::Database;
@@ -29,10 +30,8 @@ pub(crate) async fn handle<B: PaymentBooks>(desk: PaymentDesk<B>, event: Inbound
     if event.subject != subjects::ORDERS_CREATED {
         return Outcome::Ignored;
     }
-    let request = match events::request(&event.payload) {
-        Ok(request) => request,
-        Err(bad) => return Outcome::Poison(bad.to_string()),
-    };
+    let request = events::request(&event.payload);
+    let order_id = request.as_ref().ok().map(|request| request.order_id.0);
     let trace = event.traceparent.as_deref();
     let published = trace.and_then(TraceContext::from_traceparent);
     let published = published.unwrap_or_default();
@@ -41,20 +40,29 @@ pub(crate) async fn handle<B: PaymentBooks>(desk: PaymentDesk<B>, event: Inbound
             "process",
             otel.name = "process orders.created",
             otel.kind = "consumer",
+            otel.status_code = Empty,
             messaging.system = "nats",
             messaging.operation.type = "process",
             messaging.destination.name = subjects::ORDERS_CREATED,
             messaging.message.id = %event.event_id,
             messaging.nats.delivered = event.delivered,
-            order.id = request.order_id.0,
+            order.id = order_id,
         )
     });
     if event.delivered > 1 {
         published.link_to(&span);
     }
-    request_payment(desk, request, event.traceparent)
-        .instrument(span)
-        .await
+    let handled = async {
+        match request {
+            Ok(request) => request_payment(desk, request, event.traceparent).await,
+            Err(bad) => Outcome::Poison(bad.to_string()),
+        }
+    };
+    let outcome = handled.instrument(span.clone()).await;
+    if !matches!(outcome, Outcome::Done | Outcome::Ignored) {
+        span.record("otel.status_code", "ERROR");
+    }
+    outcome
 }
 
 async fn request_payment<B: PaymentBooks>(

@@ -159,6 +159,12 @@ impl Trace {
         }
     }
 
+    /// What is marked as failed, by service and name.
+    pub(crate) fn failed(&self) -> BTreeSet<String> {
+        let failed = self.spans.iter().filter(|span| span.failed);
+        failed.map(label).collect()
+    }
+
     pub(crate) fn has_event(&self, name: &str) -> bool {
         self.spans
             .iter()

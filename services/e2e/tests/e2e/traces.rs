@@ -166,19 +166,74 @@ async fn a_restarted_service_continues_the_trace() {
     traced.world.audit_and_stop().await;
 }
 
-/// Delivers an order's request for money once more, as a broker does that forgot the acknowledgement.
-async fn deliver_again(traced: &Traced, order_id: i64, number: u32) {
+/// The traceparent and the payload of an order's request for money.
+async fn request_for_money(traced: &Traced, order_id: i64) -> (String, Vec<u8>) {
     let cluster = &traced.world.stack.cluster;
     let owner = cluster.connect("orders_owner", "ordersdb").await.unwrap();
     let query = "SELECT traceparent, payload FROM outbox WHERE order_id = $1 AND subject = 'orders.created'";
     let row = owner.query_one(query, &[&order_id]).await.unwrap();
+    (row.get(0), row.get(1))
+}
+
+/// Delivers an order's request for money once more, as a broker does that forgot the acknowledgement.
+async fn deliver_again(traced: &Traced, order_id: i64, number: u32) {
+    let (traceparent, payload) = request_for_money(traced, order_id).await;
     let mut envelope = envelope(number, "1");
-    envelope.insert(headers::TRACEPARENT, row.get::<_, String>(0));
+    envelope.insert(headers::TRACEPARENT, traceparent);
     let bus = traced.world.bus("orders").await;
-    let payload = row.get::<_, Vec<u8>>(1);
     bus.publish("orders.created", envelope, payload)
         .await
         .unwrap();
+}
+
+/// The collector keeps every trace in which a span is an error: of sampled ones nothing else brings these back.
+#[tokio::test]
+async fn work_that_failed_is_an_error_in_its_trace() {
+    let traced = Traced::start(1).await;
+    let world = &traced.world;
+    let order = world.order("PLENTY", 1, "tok_slow_3000").await;
+    let order_id = order.order_id().unwrap();
+    // Between reserving and committing, somebody changes the books by hand.
+    let cluster = &world.stack.cluster;
+    let books = cluster.connect("inventory_owner", "inventorydb");
+    let break_books = "UPDATE stock SET reserved = 0 WHERE sku = 'PLENTY'";
+    books
+        .await
+        .unwrap()
+        .execute(break_books, &[])
+        .await
+        .unwrap();
+    // And two events of the order arrive in pieces.
+    let (traceparent, _) = request_for_money(&traced, order_id).await;
+    for (number, who, subject) in [
+        (1, "orders", "orders.created"),
+        (2, "payments", "payments.succeeded"),
+    ] {
+        let mut envelope = envelope(number, "1");
+        envelope.insert(headers::TRACEPARENT, traceparent.as_str());
+        let bus = world.bus(who).await;
+        let sent = bus.publish(subject, envelope, b"\xff\xfe\x07".to_vec());
+        sent.await.unwrap();
+    }
+
+    let expected = [
+        "inventory: shopapi.inventory.v1.InventoryService/Commit",
+        "orders: shopapi.inventory.v1.InventoryService/Commit",
+        "payments: process orders.created",
+        "orders: process payments.succeeded",
+    ];
+    until("what failed says so", async || {
+        let failed = traced.trace(order_id).await.failed();
+        expected.iter().all(|span| failed.contains(*span))
+    })
+    .await;
+    let failed = traced.trace(order_id).await.failed();
+    for well in [
+        "inventory: shopapi.inventory.v1.InventoryService/Reserve",
+        "payments: charge payment",
+    ] {
+        assert!(!failed.contains(well), "{failed:?}");
+    }
 }
 
 #[tokio::test]

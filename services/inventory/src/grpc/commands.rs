@@ -11,6 +11,7 @@ use shopapi_proto::inventory::v1::{
 };
 use stock::{Answer, Command, CommitAnswer, ReleaseAnswer, ReserveAnswer, StockEntry};
 use tonic::{Request, Response, Status};
+use tracing::field::Empty;
 use tracing::{Instrument as _, error, info_span, warn};
 
 use super::{Api, status, wire};
@@ -51,6 +52,7 @@ impl CommandApi {
                 "rpc",
                 otel.name = format_args!("shopapi.inventory.v1.InventoryService/{method}"),
                 otel.kind = "server",
+                otel.status_code = Empty,
                 rpc.system = "grpc",
                 rpc.service = "shopapi.inventory.v1.InventoryService",
                 rpc.method = method,
@@ -59,13 +61,16 @@ impl CommandApi {
         });
         let entry = StockEntry { command, trace };
         let deadline = self.api.limits.command_deadline;
-        write(&self.api.keeper, deadline, entry)
-            .instrument(span)
-            .await
-            .map_err(|error| {
-                warn!(%order_id, method, %error, "stock command not decided");
-                status::undecided(error)
-            })
+        let decided = write(&self.api.keeper, deadline, entry)
+            .instrument(span.clone())
+            .await;
+        if decided.as_ref().map_or(true, Answer::is_broken) {
+            span.record("otel.status_code", "ERROR");
+        }
+        decided.map_err(|error| {
+            warn!(%order_id, method, %error, "stock command not decided");
+            status::undecided(error)
+        })
     }
 
     async fn reserve_one(

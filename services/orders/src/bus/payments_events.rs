@@ -144,7 +144,7 @@ fn understand(incoming: Incoming, installation: Installation) -> Option<Understo
     let Incoming { event, reply } = incoming;
     match decode(&event.subject, &event.payload, installation) {
         Decoded::Fact(fact) => {
-            let (span, trace) = process_span(&event, fact.order_id);
+            let (span, trace) = process_span(&event, Some(fact.order_id));
             Some(Understood {
                 fact,
                 trace,
@@ -157,6 +157,8 @@ fn understand(incoming: Incoming, installation: Installation) -> Option<Understo
             None
         }
         Decoded::Poison(reason) => {
+            let (span, _) = process_span(&event, None);
+            span.record("otel.status_code", "ERROR");
             reply.send(Disposed::Poison(reason));
             None
         }
@@ -164,7 +166,7 @@ fn understand(incoming: Incoming, installation: Installation) -> Option<Understo
 }
 
 /// The span of one event under that of its publish. A redelivery links to the publish as well: the first delivery's span is a sibling.
-fn process_span(event: &InboundEvent, order_id: OrderId) -> (Span, TraceContext) {
+fn process_span(event: &InboundEvent, order_id: Option<OrderId>) -> (Span, TraceContext) {
     let published = event
         .traceparent
         .as_deref()
@@ -185,7 +187,7 @@ fn process_span(event: &InboundEvent, order_id: OrderId) -> (Span, TraceContext)
             messaging.destination.name = event.subject.as_str(),
             messaging.message.id = %event.event_id,
             messaging.nats.delivered = event.delivered,
-            order.id = order_id.0,
+            order.id = order_id.map(|order_id| order_id.0),
         )
     });
     if event.delivered > 1 {

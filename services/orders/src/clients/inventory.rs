@@ -147,7 +147,7 @@ fn ask<I, A>(
         item,
         key,
         reply,
-        _span: span,
+        span,
         _place: place,
     }
 }

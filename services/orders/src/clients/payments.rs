@@ -187,7 +187,7 @@ fn ask<I, A>(
         item,
         key,
         reply,
-        _span: span,
+        span,
         _place: place,
     }
 }

@@ -1,9 +1,12 @@
 //! Trace context at the door.
 
+use std::future::Future;
+
 use actor_kit::TraceContext;
 use shopapi_proto::headers::TRACEPARENT;
-use tonic::Request;
-use tracing::{Span, info_span};
+use tonic::{Code, Request, Status};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 /// The span of one call, in the caller's trace.
 pub(super) fn span<T>(request: &Request<T>, method: &'static str) -> (Span, TraceContext) {
@@ -18,10 +21,38 @@ pub(super) fn span<T>(request: &Request<T>, method: &'static str) -> (Span, Trac
             "rpc",
             otel.name = format_args!("shopapi.orders.v1.OrdersService/{method}"),
             otel.kind = "server",
+            otel.status_code = Empty,
             rpc.system = "grpc",
             rpc.service = "shopapi.orders.v1.OrdersService",
             rpc.method = method,
-            order.id = tracing::field::Empty,
+            order.id = Empty,
         )
     })
+}
+
+/// Runs one call in its span and notes how it ended. A refusal is an answer; what the semantic conventions hold a server to is an error.
+pub(super) async fn answer<A>(
+    span: Span,
+    call: impl Future<Output = Result<A, Status>>,
+) -> Result<A, Status> {
+    let answer = call.instrument(span.clone()).await;
+    if answer
+        .as_ref()
+        .is_err_and(|status| is_failure(status.code()))
+    {
+        span.record("otel.status_code", "ERROR");
+    }
+    answer
+}
+
+fn is_failure(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
 }

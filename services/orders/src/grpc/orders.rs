@@ -12,7 +12,7 @@ use shopapi_proto::orders::v1::{
     RefundOrderResponse, WatchOrderRequest,
 };
 use tonic::{Request, Response, Status};
-use tracing::{Instrument as _, warn};
+use tracing::warn;
 
 use super::create::{create, customer};
 use super::watch::Watched;
@@ -109,10 +109,8 @@ impl OrdersService for OrdersApi {
         request: Request<CreateOrderRequest>,
     ) -> Result<Response<CreateOrderResponse>, Status> {
         let (span, trace) = context::span(&request, "CreateOrder");
-        create(&self.api, request.into_inner(), trace, &self.stop)
-            .instrument(span)
-            .await
-            .map(Response::new)
+        let created = create(&self.api, request.into_inner(), trace, &self.stop);
+        context::answer(span, created).await.map(Response::new)
     }
 
     async fn get_order(
@@ -125,10 +123,8 @@ impl OrdersService for OrdersApi {
             order_id,
         } = request.into_inner();
         span.record("order.id", order_id);
-        let view = self
-            .one(customer(&customer_id)?, order(order_id)?)
-            .instrument(span)
-            .await?;
+        let found = self.one(customer(&customer_id)?, order(order_id)?);
+        let view = context::answer(span, found).await?;
         Ok(Response::new(GetOrderResponse {
             order: Some(wire::orders::order(view)),
         }))
@@ -139,10 +135,8 @@ impl OrdersService for OrdersApi {
         request: Request<ListOrdersRequest>,
     ) -> Result<Response<ListOrdersResponse>, Status> {
         let (span, _) = context::span(&request, "ListOrders");
-        self.list(request.into_inner())
-            .instrument(span)
-            .await
-            .map(Response::new)
+        let listed = self.list(request.into_inner());
+        context::answer(span, listed).await.map(Response::new)
     }
 
     async fn get_timeline(
@@ -152,10 +146,8 @@ impl OrdersService for OrdersApi {
         let (span, _) = context::span(&request, "GetTimeline");
         let request = request.into_inner();
         span.record("order.id", request.order_id);
-        self.timeline(request)
-            .instrument(span)
-            .await
-            .map(Response::new)
+        let told = self.timeline(request);
+        context::answer(span, told).await.map(Response::new)
     }
 
     async fn cancel_order(
@@ -168,10 +160,8 @@ impl OrdersService for OrdersApi {
             order_id,
         } = request.into_inner();
         span.record("order.id", order_id);
-        let decided = self
-            .decide(&customer_id, order_id, SagaEvent::CancelRequested, trace)
-            .instrument(span)
-            .await?;
+        let decided = self.decide(&customer_id, order_id, SagaEvent::CancelRequested, trace);
+        let decided = context::answer(span, decided).await?;
         let (order, unchanged) = match decided {
             Decided::Changed(snapshot) => (shown(&snapshot), false),
             Decided::Unchanged(snapshot) => (shown(&snapshot), true),
@@ -190,10 +180,8 @@ impl OrdersService for OrdersApi {
             order_id,
         } = request.into_inner();
         span.record("order.id", order_id);
-        let decided = self
-            .decide(&customer_id, order_id, SagaEvent::RefundRequested, trace)
-            .instrument(span)
-            .await?;
+        let decided = self.decide(&customer_id, order_id, SagaEvent::RefundRequested, trace);
+        let decided = context::answer(span, decided).await?;
         let (order, unchanged) = match decided {
             Decided::Changed(snapshot) => (shown(&snapshot), false),
             Decided::Unchanged(snapshot) => (shown(&snapshot), true),
@@ -214,9 +202,7 @@ impl OrdersService for OrdersApi {
         let (span, _) = context::span(&request, "WatchOrder");
         let request = request.into_inner();
         span.record("order.id", request.order_id);
-        self.watch(request)
-            .instrument(span)
-            .await
-            .map(Response::new)
+        let watched = self.watch(request);
+        context::answer(span, watched).await.map(Response::new)
     }
 }

@@ -74,6 +74,21 @@ pub(super) fn result(
     }
 }
 
+/// No answer, or none that a correct service gives. A refusal is an answer.
+pub(super) fn is_failure(result: &wire::PaymentResult) -> bool {
+    let Some(wire::payment_result::Outcome::Error(error)) = &result.outcome else {
+        return false;
+    };
+    matches!(
+        Code::from(error.code),
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
+}
+
 fn to_wire(payment: &Payment) -> wire::Payment {
     let state = match payment.state {
         PaymentState::Requested => wire::PaymentState::Requested,
