@@ -1,10 +1,18 @@
 //! Trace context as a value that travels in envelopes and rows. A span itself never travels: it would stay open until its last clone
 //! is dropped and pass through queues that may drop it.
 
-use opentelemetry::Context;
+use std::future::Future;
+
+use futures::future::Either;
+use opentelemetry::baggage::BaggageExt as _;
+use opentelemetry::context::FutureExt as _;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
-use tracing::Span;
+use opentelemetry::{Context, KeyValue};
+use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// Under this name the order stands in the context of work that has no span to say it. It is for log lines, and never leaves the process.
+const ORDER_ID: &str = "order.id";
 
 /// The identity of a span (W3C trace context): enough to continue its trace elsewhere or later. Empty when nothing is traced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +25,12 @@ impl Default for TraceContext {
 }
 
 impl TraceContext {
-    /// The context of the span that the calling code runs in.
+    /// The context that the calling code runs in: that of its span, or of the trace that goes on without spans ([`Self::scope`]).
     #[must_use]
     pub fn current() -> Self {
-        Self::of(&Span::current())
+        Self(Context::map_current(|current| {
+            current.span().span_context().clone()
+        }))
     }
 
     /// The context of `span`.
@@ -105,6 +115,29 @@ impl TraceContext {
         (span, goes_on)
     }
 
+    /// Runs `work` in `span`, which [`Self::child`] gave. Where that is none, `work` runs under the bare identity of the trace and its order:
+    /// its log lines lead to both, as those of a sampled trace do.
+    pub fn scope<F: Future>(
+        &self,
+        span: Span,
+        order_id: Option<i64>,
+        work: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        if span.is_none() && self.is_valid() {
+            Either::Left(work.with_context(self.bare(order_id)))
+        } else {
+            Either::Right(work.instrument(span))
+        }
+    }
+
+    fn bare(&self, order_id: Option<i64>) -> Context {
+        let bare = Context::new().with_remote_span_context(self.0.clone());
+        match order_id {
+            Some(order_id) => bare.with_baggage([KeyValue::new(ORDER_ID, order_id)]),
+            None => bare,
+        }
+    }
+
     /// Makes this context the parent of `span`. Call it before the span is entered.
     pub fn parent_of(&self, span: &Span) {
         if self.is_valid() {
@@ -170,6 +203,23 @@ mod tests {
         });
         assert!(made);
         assert_eq!(goes_on, sampled);
+    }
+
+    #[tokio::test]
+    async fn work_of_a_trace_that_is_not_sampled_knows_its_trace_and_its_order() {
+        let unsampled = VALUE.replace("-01", "-00");
+        let unsampled = TraceContext::from_traceparent(&unsampled).unwrap();
+        let (span, goes_on) = unsampled.child(|| unreachable!("a span was built"));
+        let work = async {
+            // What comes after a pause may run on another thread.
+            tokio::task::yield_now().await;
+            let order_id = Context::current().baggage().get(ORDER_ID).cloned();
+            (TraceContext::current(), order_id)
+        };
+        let (inside, order_id) = goes_on.scope(span, Some(17), work).await;
+        assert_eq!(inside, unsampled);
+        assert_eq!(order_id.unwrap().as_str(), "17");
+        assert_eq!(TraceContext::current(), TraceContext::default());
     }
 
     #[test]

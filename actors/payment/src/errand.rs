@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span, debug, info_span, warn};
+use tracing::{Span, debug, info_span, warn};
 
 use actor_kit::TraceContext;
 
@@ -35,7 +35,8 @@ pub async fn run<P: PaymentProvider>(
     work: Work,
 ) -> Next {
     let order = parent_of(&payment).unwrap_or_default();
-    let (span, _) = order.child(|| {
+    let order_id = payment.request.order_id.0;
+    let (span, trace) = order.child(|| {
         info_span!(
             "payment work",
             otel.name = match work {
@@ -44,7 +45,7 @@ pub async fn run<P: PaymentProvider>(
                 Work::Refund => "refund payment",
             },
             otel.status_code = Empty,
-            order.id = payment.request.order_id.0,
+            order.id = order_id,
             payment.id = %payment.id(),
         )
     });
@@ -60,7 +61,7 @@ pub async fn run<P: PaymentProvider>(
             Work::Refund => errand.refund(payment).await,
         }
     };
-    done.instrument(span).await
+    trace.scope(span, Some(order_id), done).await
 }
 
 fn parent_of(payment: &Payment) -> Option<TraceContext> {

@@ -135,13 +135,13 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The books do not add up: nobody's command is wrong, and nobody but a person can put it right.
+    /// The SKU whose books do not add up: nobody's command is wrong, and nobody but a person can put it right.
     #[must_use]
-    pub fn is_broken(&self) -> bool {
-        matches!(
-            self,
-            Self::Release(ReleaseAnswer::BooksBroken(_))
-                | Self::Commit(CommitAnswer::BooksBroken(_))
-        )
+    pub fn broken(&self) -> Option<&Sku> {
+        match self {
+            Self::Release(ReleaseAnswer::BooksBroken(sku))
+            | Self::Commit(CommitAnswer::BooksBroken(sku)) => Some(sku),
+            Self::Reserve(_) | Self::Release(_) | Self::Commit(_) => None,
+        }
     }
 }

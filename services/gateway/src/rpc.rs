@@ -9,7 +9,7 @@ use shopapi_rpc::idempotent;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use tracing::field::Empty;
-use tracing::{Instrument as _, info_span};
+use tracing::info_span;
 
 /// What a call came back with.
 pub(crate) type Answer<T> = Result<T, Status>;
@@ -80,27 +80,25 @@ pub(crate) fn forward<A, Req, Res, Call, Fut>(
     let permit = ctx.take_permit();
     let answer = call(request);
     let recorded = span.clone();
-    tokio::spawn(
-        async move {
-            // A replica may be frozen.
-            let answer = match tokio::time::timeout(deadline, answer).await {
-                Ok(answer) => answer.map(Response::into_inner),
-                Err(_elapsed) => Err(Status::deadline_exceeded("no answer within the deadline")),
-            };
-            let code = answer
-                .as_ref()
-                .map_or_else(Status::code, |_| tonic::Code::Ok);
-            recorded.record("rpc.grpc.status_code", code as i32);
-            let order_id = answer.as_ref().ok().and_then(order_of);
-            if let Some(order_id) = order_id.or(method.order_id) {
-                recorded.record("order.id", order_id);
-            }
-            if code != tonic::Code::Ok {
-                recorded.record("otel.status_code", "ERROR");
-            }
-            reply.send(answer);
-            drop(permit);
+    let called = async move {
+        // A replica may be frozen.
+        let answer = match tokio::time::timeout(deadline, answer).await {
+            Ok(answer) => answer.map(Response::into_inner),
+            Err(_elapsed) => Err(Status::deadline_exceeded("no answer within the deadline")),
+        };
+        let code = answer
+            .as_ref()
+            .map_or_else(Status::code, |_| tonic::Code::Ok);
+        recorded.record("rpc.grpc.status_code", code as i32);
+        let order_id = answer.as_ref().ok().and_then(order_of);
+        if let Some(order_id) = order_id.or(method.order_id) {
+            recorded.record("order.id", order_id);
         }
-        .instrument(span),
-    );
+        if code != tonic::Code::Ok {
+            recorded.record("otel.status_code", "ERROR");
+        }
+        reply.send(answer);
+        drop(permit);
+    };
+    tokio::spawn(here.scope(span, method.order_id, called));
 }

@@ -26,7 +26,7 @@ use shopapi_rpc::{Trust, tree_service};
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span, info_span};
+use tracing::{Span, info_span};
 
 use crate::config::Limits;
 use crate::operators::OperatorDesk;
@@ -74,8 +74,9 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
     ) -> Result<Response<wire::RequestPaymentResponse>, Status> {
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
-            let span = item_span("RequestPayment", item.order_id, &item.traceparent);
-            answer(span, self.request(item))
+            let order_id = item.order_id;
+            let span = item_span("RequestPayment", order_id, &item.traceparent);
+            answer(span, order_id, self.request(item))
         }))
         .await;
         Ok(Response::new(wire::RequestPaymentResponse { results }))
@@ -96,8 +97,9 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
     ) -> Result<Response<wire::VoidPaymentResponse>, Status> {
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
-            let span = item_span("VoidPayment", item.order_id, &item.traceparent);
-            answer(span, self.void(item))
+            let order_id = item.order_id;
+            let span = item_span("VoidPayment", order_id, &item.traceparent);
+            answer(span, order_id, self.void(item))
         }))
         .await;
         Ok(Response::new(wire::VoidPaymentResponse { results }))
@@ -109,8 +111,9 @@ impl<B: PaymentBooks> PaymentsService for Adapter<B> {
     ) -> Result<Response<wire::RefundPaymentResponse>, Status> {
         let items = self.bounded(request.into_inner().items)?;
         let results = join_all(items.into_iter().map(|item| {
-            let span = item_span("RefundPayment", item.order_id, &item.traceparent);
-            answer(span, self.refund(item))
+            let order_id = item.order_id;
+            let span = item_span("RefundPayment", order_id, &item.traceparent);
+            answer(span, order_id, self.refund(item))
         }))
         .await;
         Ok(Response::new(wire::RefundPaymentResponse { results }))
@@ -183,12 +186,13 @@ impl<B: PaymentBooks> Adapter<B> {
     }
 }
 
-/// Handles one item in its span and notes when it failed.
+/// Handles one item in its span, or in its trace where that has none, and notes when it failed.
 async fn answer(
-    span: Span,
+    (span, trace): (Span, TraceContext),
+    order_id: i64,
     handled: impl Future<Output = wire::PaymentResult>,
 ) -> wire::PaymentResult {
-    let result = handled.instrument(span.clone()).await;
+    let result = trace.scope(span.clone(), Some(order_id), handled).await;
     if is_failure(&result) {
         span.record("otel.status_code", "ERROR");
     }
@@ -196,9 +200,9 @@ async fn answer(
 }
 
 /// Each item is a call of its own in its order's trace; the message that carried it belongs to many orders.
-fn item_span(method: &'static str, order_id: i64, traceparent: &str) -> Span {
+fn item_span(method: &'static str, order_id: i64, traceparent: &str) -> (Span, TraceContext) {
     let caller = TraceContext::from_traceparent(traceparent).unwrap_or_default();
-    let (span, _) = caller.child(|| {
+    caller.child(|| {
         info_span!(
             parent: None,
             "rpc",
@@ -210,6 +214,5 @@ fn item_span(method: &'static str, order_id: i64, traceparent: &str) -> Span {
             rpc.method = method,
             order.id = order_id,
         )
-    });
-    span
+    })
 }

@@ -11,7 +11,7 @@ use shopapi_postgres::PgConfig;
 use shopapi_proto::subjects;
 use tokio::sync::Mutex;
 use tracing::field::Empty;
-use tracing::{Instrument as _, info_span};
+use tracing::info_span;
 
 use crate::database::Database;
 use crate::{events, telemetry};
@@ -35,7 +35,7 @@ pub(crate) async fn handle<B: PaymentBooks>(desk: PaymentDesk<B>, event: Inbound
     let trace = event.traceparent.as_deref();
     let published = trace.and_then(TraceContext::from_traceparent);
     let published = published.unwrap_or_default();
-    let (span, _) = published.child(|| {
+    let (span, trace) = published.child(|| {
         info_span!(
             "process",
             otel.name = "process orders.created",
@@ -58,7 +58,7 @@ pub(crate) async fn handle<B: PaymentBooks>(desk: PaymentDesk<B>, event: Inbound
             Err(bad) => Outcome::Poison(bad.to_string()),
         }
     };
-    let outcome = handled.instrument(span.clone()).await;
+    let outcome = trace.scope(span.clone(), order_id, handled).await;
     if !matches!(outcome, Outcome::Done | Outcome::Ignored) {
         span.record("otel.status_code", "ERROR");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{ActorCell, ActorRef, SupervisionEvent};
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
 use super::{Actor, ActorError, ChildId, Ctx, Exit, SpawnError, contained};
 use crate::mailbox::{Envelope, Mailbox, Target};
@@ -95,11 +95,15 @@ impl<A: Actor> ractor::Actor for Shell<A> {
             permit,
             trace,
         } = envelope;
-        let (span, trace) = message_span(running, &message, trace);
+        let order_id = running.actor.order_of(&message);
+        let (span, trace) = message_span(running, &message, order_id, trace);
         let Running { actor, ctx } = running;
-        ctx.enter(permit, trace);
+        ctx.enter(permit, trace.clone());
         let handled = async { actor.handle(ctx, message).await };
-        let result = contained(handled.instrument(span)).await;
+        let result = match order_id {
+            Some(_) => contained(trace.scope(span, order_id, handled)).await,
+            None => contained(handled).await,
+        };
         ctx.leave();
         result?
     }
@@ -143,12 +147,10 @@ impl<A: Actor> ractor::Actor for Shell<A> {
 fn message_span<A: Actor>(
     running: &Running<A>,
     message: &A::Msg,
+    order_id: Option<i64>,
     trace: TraceContext,
 ) -> (Span, TraceContext) {
-    if !trace.is_valid() {
-        return (Span::none(), trace);
-    }
-    let Some(order_id) = running.actor.order_of(message) else {
+    let Some(order_id) = order_id.filter(|_| trace.is_valid()) else {
         return (Span::none(), trace);
     };
     trace.child(|| {

@@ -12,7 +12,7 @@ use shopapi_proto::inventory::v1::{
 use stock::{Answer, Command, CommitAnswer, ReleaseAnswer, ReserveAnswer, StockEntry};
 use tonic::{Request, Response, Status};
 use tracing::field::Empty;
-use tracing::{Instrument as _, error, info_span, warn};
+use tracing::{error, info_span, warn};
 
 use super::{Api, status, wire};
 
@@ -59,18 +59,30 @@ impl CommandApi {
                 order.id = order_id.0,
             )
         });
-        let entry = StockEntry { command, trace };
-        let deadline = self.api.limits.command_deadline;
-        let decided = write(&self.api.keeper, deadline, entry)
-            .instrument(span.clone())
-            .await;
-        if decided.as_ref().map_or(true, Answer::is_broken) {
+        let entry = StockEntry {
+            command,
+            trace: trace.clone(),
+        };
+        let deciding = async {
+            let decided = write(&self.api.keeper, self.api.limits.command_deadline, entry).await;
+            match &decided {
+                Ok(answer) => {
+                    if let Some(sku) = answer.broken() {
+                        error!(%order_id, method, %sku, "the stock does not cover the reservation");
+                    }
+                }
+                Err(error) => warn!(%order_id, method, %error, "stock command not decided"),
+            }
+            decided
+        };
+        let decided = trace.scope(span.clone(), Some(order_id.0), deciding).await;
+        if decided
+            .as_ref()
+            .map_or(true, |answer| answer.broken().is_some())
+        {
             span.record("otel.status_code", "ERROR");
         }
-        decided.map_err(|error| {
-            warn!(%order_id, method, %error, "stock command not decided");
-            status::undecided(error)
-        })
+        decided.map_err(status::undecided)
     }
 
     async fn reserve_one(
@@ -137,12 +149,14 @@ impl InventoryService for CommandApi {
         let items = request.into_inner().items;
         self.check_size(items.len())?;
         let results = join_all(items.into_iter().map(async |item| {
-            let answer = self.release_one(wire::release(&item), &item.traceparent).await;
-            if let Ok(ReleaseAnswer::BooksBroken(sku)) = &answer {
-                error!(order_id = item.order_id, %sku, "a release found stock that does not cover its reservation");
-            }
+            let answer = self
+                .release_one(wire::release(&item), &item.traceparent)
+                .await;
             self.api.counters.release_failed(&answer);
-            ReleaseResult { reservation_id: item.reservation_id, outcome: Some(wire::release_outcome(answer)) }
+            ReleaseResult {
+                reservation_id: item.reservation_id,
+                outcome: Some(wire::release_outcome(answer)),
+            }
         }));
         Ok(Response::new(ReleaseResponse {
             results: results.await,
@@ -156,12 +170,14 @@ impl InventoryService for CommandApi {
         let items = request.into_inner().items;
         self.check_size(items.len())?;
         let results = join_all(items.into_iter().map(async |item| {
-            let answer = self.commit_one(wire::commit(&item), &item.traceparent).await;
-            if let Ok(CommitAnswer::BooksBroken(sku)) = &answer {
-                error!(order_id = item.order_id, %sku, "a commit found stock that does not cover its reservation");
-            }
+            let answer = self
+                .commit_one(wire::commit(&item), &item.traceparent)
+                .await;
             self.api.counters.commit_failed(&answer);
-            CommitResult { reservation_id: item.reservation_id, outcome: Some(wire::commit_outcome(answer)) }
+            CommitResult {
+                reservation_id: item.reservation_id,
+                outcome: Some(wire::commit_outcome(answer)),
+            }
         }));
         Ok(Response::new(CommitResponse {
             results: results.await,

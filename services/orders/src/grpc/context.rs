@@ -6,7 +6,7 @@ use actor_kit::TraceContext;
 use shopapi_proto::headers::TRACEPARENT;
 use tonic::{Code, Request, Status};
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span, info_span};
+use tracing::{Span, info_span};
 
 /// The span of one call, in the caller's trace.
 pub(super) fn span<T>(request: &Request<T>, method: &'static str) -> (Span, TraceContext) {
@@ -30,12 +30,14 @@ pub(super) fn span<T>(request: &Request<T>, method: &'static str) -> (Span, Trac
     })
 }
 
-/// Runs one call in its span and notes how it ended. A refusal is an answer; what the semantic conventions hold a server to is an error.
+/// Runs one call in its span, or in its trace where that has none, and notes how it ended. A refusal is an answer; what the semantic
+/// conventions hold a server to is an error.
 pub(super) async fn answer<A>(
-    span: Span,
+    (span, trace): (Span, TraceContext),
+    order_id: Option<i64>,
     call: impl Future<Output = Result<A, Status>>,
 ) -> Result<A, Status> {
-    let answer = call.instrument(span.clone()).await;
+    let answer = trace.scope(span.clone(), order_id, call).await;
     if answer
         .as_ref()
         .is_err_and(|status| is_failure(status.code()))

@@ -109,22 +109,24 @@ impl OrdersService for OrdersApi {
         request: Request<CreateOrderRequest>,
     ) -> Result<Response<CreateOrderResponse>, Status> {
         let (span, trace) = context::span(&request, "CreateOrder");
-        let created = create(&self.api, request.into_inner(), trace, &self.stop);
-        context::answer(span, created).await.map(Response::new)
+        let created = create(&self.api, request.into_inner(), trace.clone(), &self.stop);
+        context::answer((span, trace), None, created)
+            .await
+            .map(Response::new)
     }
 
     async fn get_order(
         &self,
         request: Request<GetOrderRequest>,
     ) -> Result<Response<GetOrderResponse>, Status> {
-        let (span, _) = context::span(&request, "GetOrder");
+        let (span, trace) = context::span(&request, "GetOrder");
         let GetOrderRequest {
             customer_id,
             order_id,
         } = request.into_inner();
         span.record("order.id", order_id);
         let found = self.one(customer(&customer_id)?, order(order_id)?);
-        let view = context::answer(span, found).await?;
+        let view = context::answer((span, trace), Some(order_id), found).await?;
         Ok(Response::new(GetOrderResponse {
             order: Some(wire::orders::order(view)),
         }))
@@ -134,20 +136,25 @@ impl OrdersService for OrdersApi {
         &self,
         request: Request<ListOrdersRequest>,
     ) -> Result<Response<ListOrdersResponse>, Status> {
-        let (span, _) = context::span(&request, "ListOrders");
+        let (span, trace) = context::span(&request, "ListOrders");
         let listed = self.list(request.into_inner());
-        context::answer(span, listed).await.map(Response::new)
+        context::answer((span, trace), None, listed)
+            .await
+            .map(Response::new)
     }
 
     async fn get_timeline(
         &self,
         request: Request<GetTimelineRequest>,
     ) -> Result<Response<GetTimelineResponse>, Status> {
-        let (span, _) = context::span(&request, "GetTimeline");
+        let (span, trace) = context::span(&request, "GetTimeline");
         let request = request.into_inner();
         span.record("order.id", request.order_id);
+        let order_id = Some(request.order_id);
         let told = self.timeline(request);
-        context::answer(span, told).await.map(Response::new)
+        context::answer((span, trace), order_id, told)
+            .await
+            .map(Response::new)
     }
 
     async fn cancel_order(
@@ -160,8 +167,13 @@ impl OrdersService for OrdersApi {
             order_id,
         } = request.into_inner();
         span.record("order.id", order_id);
-        let decided = self.decide(&customer_id, order_id, SagaEvent::CancelRequested, trace);
-        let decided = context::answer(span, decided).await?;
+        let decided = self.decide(
+            &customer_id,
+            order_id,
+            SagaEvent::CancelRequested,
+            trace.clone(),
+        );
+        let decided = context::answer((span, trace), Some(order_id), decided).await?;
         let (order, unchanged) = match decided {
             Decided::Changed(snapshot) => (shown(&snapshot), false),
             Decided::Unchanged(snapshot) => (shown(&snapshot), true),
@@ -180,8 +192,13 @@ impl OrdersService for OrdersApi {
             order_id,
         } = request.into_inner();
         span.record("order.id", order_id);
-        let decided = self.decide(&customer_id, order_id, SagaEvent::RefundRequested, trace);
-        let decided = context::answer(span, decided).await?;
+        let decided = self.decide(
+            &customer_id,
+            order_id,
+            SagaEvent::RefundRequested,
+            trace.clone(),
+        );
+        let decided = context::answer((span, trace), Some(order_id), decided).await?;
         let (order, unchanged) = match decided {
             Decided::Changed(snapshot) => (shown(&snapshot), false),
             Decided::Unchanged(snapshot) => (shown(&snapshot), true),
@@ -199,10 +216,13 @@ impl OrdersService for OrdersApi {
         &self,
         request: Request<WatchOrderRequest>,
     ) -> Result<Response<Watched>, Status> {
-        let (span, _) = context::span(&request, "WatchOrder");
+        let (span, trace) = context::span(&request, "WatchOrder");
         let request = request.into_inner();
         span.record("order.id", request.order_id);
+        let order_id = Some(request.order_id);
         let watched = self.watch(request);
-        context::answer(span, watched).await.map(Response::new)
+        context::answer((span, trace), order_id, watched)
+            .await
+            .map(Response::new)
     }
 }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Trace context travels as W3C `traceparent` strings: `actor_kit::TraceContext` reads and writes them, in HTTP headers, gRPC metadata,
-//! message headers and rows alike. There is no baggage: no propagator is installed.
+//! message headers and rows alike. Baggage carries an order to the log lines of work that has no span and never leaves the process: no
+//! propagator is installed.
 //!
 //! **Invariants**
 //! - Spans of h2, hyper, tonic, tower and ractor never reach the exporter: they are a hundred per request, and the exporter, which uses

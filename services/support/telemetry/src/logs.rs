@@ -1,11 +1,13 @@
 //! What log lines look like: text for people on stderr, one JSON object a line on stdout for machines.
 //!
-//! A JSON line inside a span carries the span's identity and its order, so that a line leads to its trace and an order to its lines.
+//! A JSON line inside a span carries the span's identity and its order, so that a line leads to its trace and an order to its lines. Work of a
+//! trace that is not sampled has no span; its OpenTelemetry context says both.
 
 use std::fmt::{self, Debug};
 use std::io::IsTerminal as _;
 
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::TraceContextExt as _;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -22,7 +24,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::LogFormat;
 
-/// The field by which a span tells its order.
+/// The field by which a span tells its order, and the baggage by which a context without a span does.
 const ORDER_ID: &str = "order.id";
 
 /// Crates whose spans and lines are transport, not our work. The exporter uses the same ones: with them it would feed itself.
@@ -152,6 +154,11 @@ where
         .find_map(|span| span.extensions().get::<OrderId>().map(|order| order.0))
 }
 
+/// The order of work that has no span.
+fn order_of(context: &Context) -> Option<i64> {
+    context.baggage().get(ORDER_ID)?.as_str().parse().ok()
+}
+
 /// One JSON object a line.
 pub(crate) struct JsonLines;
 
@@ -173,10 +180,11 @@ where
         let level = event.metadata().level().as_str();
         line.insert("level".to_owned(), level.into());
         line.insert("target".to_owned(), event.metadata().target().into());
-        if let Some(order_id) = current_order(context) {
-            line.insert("order_id".to_owned(), order_id.into());
-        }
+        let order_of_span = current_order(context);
         Context::map_current(|current| {
+            if let Some(order_id) = order_of_span.or_else(|| order_of(current)) {
+                line.insert("order_id".to_owned(), order_id.into());
+            }
             let span = current.span();
             let identity = span.span_context();
             if identity.is_valid() {
@@ -232,7 +240,10 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
-    use opentelemetry::trace::TracerProvider as _;
+    use opentelemetry::KeyValue;
+    use opentelemetry::trace::{
+        SpanContext, SpanId, TraceFlags, TraceId, TraceState, TracerProvider as _,
+    };
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use tracing::{info, info_span};
     use tracing_subscriber::fmt::MakeWriter;
@@ -337,6 +348,24 @@ mod tests {
                 notice
             ]
         );
+    }
+
+    #[test]
+    fn a_line_of_a_trace_that_is_not_sampled_leads_to_it_and_to_its_order() {
+        let trace_id = TraceId::from_hex("0af7651916cd43dd8448eb211c80319c").unwrap();
+        let span_id = SpanId::from_hex("b7ad6b7169203331").unwrap();
+        let flags = TraceFlags::NOT_SAMPLED;
+        let unsampled = SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE);
+        let lines = lines_of(|| {
+            let bare = Context::new().with_remote_span_context(unsampled);
+            let _work = bare
+                .with_baggage([KeyValue::new(ORDER_ID, 17_i64)])
+                .attach();
+            info!("below the gateway");
+        });
+        assert_eq!(lines[0]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(lines[0]["span_id"], "b7ad6b7169203331");
+        assert_eq!(lines[0]["order_id"], 17);
     }
 
     #[test]
