@@ -5,7 +5,7 @@ use jetstream::{
     ConsumerSpec, DeadLetter, DeadLetterStore, DeadLetterUnavailable, InboundEvent, Outcome,
 };
 use payment::ledger::{ApplyError, PaymentBooks};
-use payment::{DeskError, PaymentDesk, PaymentRequest};
+use payment::{DeskError, PaymentDesk, PaymentRequest, Refusal};
 use payments_sql::queries::outbox::insert_dead_letter;
 use shopapi_postgres::PgConfig;
 use shopapi_proto::subjects;
@@ -85,8 +85,10 @@ async fn request_payment<B: PaymentBooks>(
         Err(error @ (DeskError::Invalid(_) | DeskError::Apply(ApplyError::Poisoned))) => {
             Outcome::Poison(error.to_string())
         }
-        Err(error @ DeskError::Refused(_)) => {
-            telemetry::note_concurrent();
+        Err(error @ DeskError::Refused(refusal)) => {
+            if refusal == Refusal::OrderTaken {
+                telemetry::note_concurrent();
+            }
             Outcome::Poison(error.to_string())
         }
     }

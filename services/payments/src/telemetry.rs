@@ -41,7 +41,7 @@ pub(crate) fn count(tally: Tally) {
     PAYMENTS.add(1, &[KeyValue::new("result", tally.as_str())]);
 }
 
-/// Notes on the request's span that it met an earlier one, and links it to that one.
+/// Notes on the request's span what it met, and links it to the payment's first request.
 pub(crate) fn note_repeat(ignored: Ignored, payment: &Payment) {
     let first = payment.request.traceparent.as_deref();
     if let Some(first) = first.and_then(TraceContext::from_traceparent) {
@@ -49,12 +49,13 @@ pub(crate) fn note_repeat(ignored: Ignored, payment: &Payment) {
     }
     match ignored {
         Ignored::AlreadyPaid => info!("already_paid_skipped"),
-        Ignored::Duplicate
-        | Ignored::Settled
+        // A request is tried as an insert before anything is read, so this one met the row of another.
+        Ignored::Duplicate => note_concurrent(),
+        Ignored::Settled
         | Ignored::OutcomeOpen
         | Ignored::StaleAttempt
         | Ignored::AttemptsSpent
-        | Ignored::RefundKnown => note_concurrent(),
+        | Ignored::RefundKnown => {}
     }
 }
 

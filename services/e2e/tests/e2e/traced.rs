@@ -18,13 +18,19 @@ pub(crate) struct Traced {
 
 impl Traced {
     pub(crate) async fn start(replicas: usize) -> Self {
+        Self::start_with(replicas, &[]).await
+    }
+
+    /// With more environment for the services.
+    pub(crate) async fn start_with(replicas: usize, more: &[(&str, &str)]) -> Self {
         let receiver = Receiver::start(Manner::Prompt).await.unwrap();
         let endpoint = receiver.endpoint();
-        let env = [
+        let mut env = vec![
             ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
             ("OTEL_BSP_SCHEDULE_DELAY", "50"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "300"),
         ];
+        env.extend(more);
         Self {
             world: World::start_replicas(replicas, &env).await,
             receiver,

@@ -1,6 +1,8 @@
 //! One order is one trace, across services, the bus, crashes and redeliveries.
 
-use devstack::Signal;
+use devstack::{SUPERUSER, Signal};
+use prost::Message as _;
+use shopapi_proto::events::v1::OrderCreated;
 use shopapi_proto::headers;
 use shopapi_telemetry::testing::ReceivedSpan;
 
@@ -305,6 +307,42 @@ async fn the_span_that_sets_an_order_aside_is_one_that_the_collector_keeps() {
     }
 }
 
+#[tokio::test]
+async fn lines_about_an_order_whose_trace_is_not_sampled_lead_to_it() {
+    let traced = Traced::start_with(
+        1,
+        &[
+            ("OTEL_TRACES_SAMPLER_ARG", "0"),
+            ("SHOPAPI_LOG_FORMAT", "json"),
+        ],
+    )
+    .await;
+    let world = &traced.world;
+    let paid = world.order("PLENTY", 1, "tok_ok").await;
+    let order_id = paid.order_id().unwrap();
+    world.reaches(order_id, &["PAID"]).await;
+
+    deliver_again(&traced, order_id, 1).await;
+
+    let trace = traced.trace(order_id).await;
+    let said = "already_paid_skipped";
+    until("the exported line leads to the trace", async || {
+        let lines = traced.receiver.logs();
+        lines.iter().any(|line| {
+            line.service == "payments" && line.body == said && line.trace_id == trace.trace_id
+        })
+    })
+    .await;
+    let log = tokio::fs::read_to_string(world.service("payments").log());
+    let log = log.await.unwrap();
+    let line = log.lines().find(|line| line.contains(said)).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["trace_id"], trace.trace_id.as_str(), "{line}");
+    assert_eq!(line["order_id"], order_id, "{line}");
+    assert!(traced.trace(order_id).await.spans.is_empty(), "no span");
+    traced.world.audit_and_stop().await;
+}
+
 /// Acts by hand, on an order and on the outbox, are roots of traces of their own that lead to the order's.
 #[tokio::test]
 async fn an_operators_act_is_a_trace_of_its_own_that_links_to_the_orders() {
@@ -347,17 +385,63 @@ async fn an_operators_act_is_a_trace_of_its_own_that_links_to_the_orders() {
     }
 }
 
+/// An order's payment as a replica of payments inserts it.
+fn insert_payment(request: &OrderCreated) -> String {
+    let OrderCreated {
+        payment_id,
+        order_id,
+        amount_cents,
+        currency,
+        payment_method,
+        ..
+    } = request;
+    format!(
+        "INSERT INTO payments (
+             payment_id, order_id, amount_cents, version, write_id, wake_at, attempt, attempts_left, look_ups, refund_attempt,
+             refund_tries, void_requested, late_capture, state, refund_state, currency, payment_method)
+         VALUES ('{payment_id}', {order_id}, {amount_cents}, 1, gen_random_uuid(), now(), 0, 3, 0, 0, 0, false, false, 'REQUESTED', 'NONE',
+             '{currency}', '{payment_method}')"
+    )
+}
+
 #[tokio::test]
-async fn concurrent_inserts_of_one_payment_say_so_in_the_trace() {
-    let traced = Traced::start(2).await;
+async fn an_insert_that_met_another_of_the_same_payment_says_so_in_its_trace() {
+    let traced = Traced::start(1).await;
     let world = &traced.world;
-    // Slow, so that no copy meets a captured payment.
-    let order = world.order("PLENTY", 1, "tok_slow_3000").await;
+    let payments = world.service("payments");
+    payments.stop().await;
+    let order = world.order("PLENTY", 1, "tok_ok").await;
     let order_id = order.order_id().unwrap();
-    // Two replicas of payments take them off the same stream and meet at the order's row.
-    for number in 1..=8 {
-        deliver_again(&traced, order_id, number).await;
-    }
+    let published = "SELECT count(*) FROM outbox WHERE published_at IS NOT NULL";
+    world.count_reaches("orders", published, 1).await;
+    let (_, payload) = request_for_money(&traced, order_id).await;
+    let request = OrderCreated::decode(payload.as_slice()).unwrap();
+    let cluster = &world.stack.cluster;
+    let holder = cluster.connect("payments_owner", "paymentsdb").await;
+    let holder = holder.unwrap();
+    holder.batch_execute("BEGIN").await.unwrap();
+    let inserted = holder.execute(&insert_payment(&request), &[]).await;
+    assert_eq!(inserted.unwrap(), 1);
+    let own = holder.query_one("SELECT pg_backend_pid()", &[]).await;
+    let holder_pid: i32 = own.unwrap().get(0);
+
+    payments.start().await;
+    let looker = cluster.connect(SUPERUSER, "paymentsdb").await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE usename = 'payments' AND wait_event_type = 'Lock' AND $1 = ANY (pg_blocking_pids(pid))";
+    until("the service's insert waits for the other", async || {
+        let row = looker.query_one(waiting, &[&holder_pid]).await.unwrap();
+        row.get::<_, i64>(0) > 0
+    })
+    .await;
+    assert!(
+        !traced
+            .trace(order_id)
+            .await
+            .has_event("concurrent_duplicate")
+    );
+    holder.batch_execute("COMMIT").await.unwrap();
+
     until("the loser is noted", async || {
         traced
             .trace(order_id)
@@ -366,9 +450,7 @@ async fn concurrent_inserts_of_one_payment_say_so_in_the_trace() {
     })
     .await;
     world.reaches(order_id, &["PAID"]).await;
-    let payments = world
-        .count("payments", "SELECT count(*) FROM payments")
-        .await;
-    assert_eq!(payments, 1);
+    let rows = "SELECT count(*) FROM payments";
+    assert_eq!(world.count("payments", rows).await, 1);
     traced.world.audit_and_stop().await;
 }
