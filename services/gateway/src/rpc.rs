@@ -11,6 +11,8 @@ use tonic::{Request, Response, Status};
 use tracing::field::Empty;
 use tracing::info_span;
 
+use crate::http::refused_order;
+
 /// What a call came back with.
 pub(crate) type Answer<T> = Result<T, Status>;
 
@@ -90,7 +92,10 @@ pub(crate) fn forward<A, Req, Res, Call, Fut>(
             .as_ref()
             .map_or_else(Status::code, |_| tonic::Code::Ok);
         recorded.record("rpc.grpc.status_code", code as i32);
-        let order_id = answer.as_ref().ok().and_then(order_of);
+        let order_id = match &answer {
+            Ok(answer) => order_of(answer),
+            Err(status) => refused_order(status),
+        };
         if let Some(order_id) = order_id.or(method.order_id) {
             recorded.record("order.id", order_id);
         }

@@ -84,7 +84,7 @@ pub(crate) struct Trace {
 }
 
 /// `orders: commit`.
-fn label(span: &ReceivedSpan) -> String {
+pub(crate) fn label(span: &ReceivedSpan) -> String {
     format!("{}: {}", span.service, span.name)
 }
 

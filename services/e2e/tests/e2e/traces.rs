@@ -133,6 +133,57 @@ async fn a_paid_and_a_declined_order_are_one_trace_each() {
     traced.world.audit_and_stop().await;
 }
 
+/// The spans of a trace that say which order they are about, with what they say.
+const ABOUT_AN_ORDER: [&str; 3] = [
+    "gateway: POST /api/v1/orders",
+    "gateway: shopapi.orders.v1.OrdersService/CreateOrder",
+    "orders: shopapi.orders.v1.OrdersService/CreateOrder",
+];
+
+#[tokio::test]
+async fn a_rejected_order_and_a_repeated_request_are_found_by_their_order() {
+    let traced = Traced::start(1).await;
+    let world = &traced.world;
+    let rejected = world.order("MACHINE-GOLD", 2, "tok_ok").await;
+    assert_eq!(rejected.status, 409, "{rejected:?}");
+    let rejected = rejected.body["order_id"].as_i64().unwrap();
+    let key = [("idempotency-key", "once")];
+    let first = world.order_with("PLENTY", 1, "tok_ok", &key).await;
+    let repeat = world.order_with("PLENTY", 1, "tok_ok", &key).await;
+    let order_id = first.order_id().unwrap();
+    assert_eq!(repeat.order_id().unwrap(), order_id);
+
+    for (order_id, calls) in [(rejected, 1), (order_id, 2)] {
+        let id = order_id.to_string();
+        let about = |label: &str| {
+            let spans = traced.receiver.spans().into_iter();
+            let spans = spans.filter(|span| crate::traced::label(span) == label);
+            spans
+                .filter(|span| span.attributes_of("order.id") == [id.as_str()])
+                .collect::<Vec<_>>()
+        };
+        until("each call names the order, and no other", async || {
+            ABOUT_AN_ORDER
+                .into_iter()
+                .all(|label| about(label).len() == calls)
+        })
+        .await;
+    }
+    let first = traced.trace(order_id).await.trace_id;
+    let calls = traced.receiver.spans().into_iter();
+    let mut calls = calls.filter(|span| {
+        crate::traced::label(span) == ABOUT_AN_ORDER[2]
+            && span.attribute("order.id") == Some(&order_id.to_string())
+            && span.trace_id != first
+    });
+    let repeat = calls.next().unwrap();
+    assert!(
+        repeat.links.iter().any(|(trace, _)| *trace == first),
+        "it links to the first call's trace: {repeat:?}"
+    );
+    traced.world.audit_and_stop().await;
+}
+
 #[tokio::test]
 async fn a_restarted_service_continues_the_trace() {
     let traced = Traced::start(1).await;

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use actor_kit::AskError;
 use prost::Message as _;
+use prost_types::Any;
 use shopapi_auth::{AccountError, TokenError};
 use shopapi_proto::common::v1::{Refusal, Shortage, refusal};
 use shopapi_proto::orders::v1::{Conflict, OrderRefused, conflict};
@@ -215,12 +216,28 @@ fn retry_hint(status: &Status) -> Duration {
         .unwrap_or(RETRY_AFTER)
 }
 
+/// The order that a refusal is about: it exists, as REJECTED.
+pub(crate) fn refused_order(status: &Status) -> Option<i64> {
+    if status.code() != Code::FailedPrecondition {
+        return None;
+    }
+    let refused = details(status).into_iter().find_map(|detail| {
+        let name = detail.type_url.rsplit('/').next();
+        let is_refusal = name == Some(TYPE_ORDER_REFUSED);
+        is_refusal.then(|| OrderRefused::decode(detail.value.as_slice()).ok())?
+    });
+    refused.map(|refused| refused.order_id)
+}
+
+fn details(status: &Status) -> Vec<Any> {
+    tonic_types::pb::Status::decode(status.details())
+        .unwrap_or_default()
+        .details
+}
+
 /// A refusal says why in a typed detail.
 fn refused(subject: Subject, status: &Status) -> Problem {
-    let details = tonic_types::pb::Status::decode(status.details())
-        .unwrap_or_default()
-        .details;
-    for detail in details {
+    for detail in details(status) {
         let name = detail.type_url.rsplit('/').next().unwrap_or_default();
         match name {
             TYPE_ORDER_REFUSED => {
@@ -318,7 +335,6 @@ fn from_conflict(found: Conflict) -> Problem {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use prost_types::Any;
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     use super::*;
@@ -402,6 +418,15 @@ pub(crate) mod tests {
             let problem = from_status(Subject::NewOrder, &refusal_of(reason));
             assert_eq!(problem.kind, expected, "{reason:?}");
         }
+    }
+
+    #[test]
+    fn only_a_refusal_names_an_order() {
+        let refusal = refusal_of(refusal::Reason::OutOfStock);
+        assert_eq!(refused_order(&refusal), Some(7));
+        let conflict = conflict_of(conflict::Reason::IdempotencyKeyReused);
+        assert_eq!(refused_order(&conflict), None);
+        assert_eq!(refused_order(&Status::unavailable("")), None);
     }
 
     #[test]

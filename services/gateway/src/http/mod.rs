@@ -53,6 +53,7 @@ use crate::catalog_client::CatalogCall;
 use crate::config::Limits;
 use crate::orders_client::OrdersCall;
 use crate::proxies::TrustedProxies;
+pub(crate) use errors::refused_order;
 pub(crate) use server::serve;
 pub(crate) use streams::Streams;
 

@@ -15,7 +15,7 @@ use shopapi_proto::orders::v1::{
 use tracing::Span;
 
 use super::Shared;
-use super::errors::{Subject, from_ask, from_status};
+use super::errors::{Subject, from_ask, from_status, refused_order};
 use super::extract::{Caller, JsonBody, OrderId, Params, page_size};
 use super::headers::{IDEMPOTENCY_REPLAYED, PREFERENCE_APPLIED, idempotency_key, prefer_wait};
 use super::model::{Order, OrderPage, OrderStatus, Timeline, TimelineEntry, order};
@@ -85,7 +85,12 @@ pub(crate) async fn create(
         .ask(deadline, |reply| OrdersCall::Create { request, reply })
         .await
         .map_err(|error| from_ask(Subject::NewOrder, error))?
-        .map_err(|status| from_status(Subject::NewOrder, &status))?;
+        .map_err(|status| {
+            if let Some(order_id) = refused_order(&status) {
+                Span::current().record("order.id", order_id);
+            }
+            from_status(Subject::NewOrder, &status)
+        })?;
     let order = order(created.order)?;
     Span::current().record("order.id", order.order_id);
     let status = match order.status {

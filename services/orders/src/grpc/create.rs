@@ -77,7 +77,6 @@ async fn create_order(
     // Checked before an id is spent on it.
     order_saga::model::check_lines(&lines).map_err(InvalidLines)?;
     let order_id = api.ids.next().await.map_err(status::unread)?;
-    Span::current().record("order.id", order_id.0);
     let order = Order::new(
         installation,
         order_id,
@@ -102,8 +101,12 @@ async fn create_order(
     };
     let asked = tokio::select! {
         asked = api.registry.ask(deadline, ask) => asked,
-        () = left => return as_it_stands(api, order_id, customer_id).await,
+        () = left => {
+            Span::current().record("order.id", order_id.0);
+            return as_it_stands(api, order_id, customer_id).await;
+        }
     };
+    note_order(&asked, order_id);
     match asked {
         Ok(created) => answer(created, order_id),
         Err(AskError::Full) => Err(status::turned_away(api.limits.retry_after)),
@@ -111,6 +114,29 @@ async fn create_order(
             warn!(%order_id, %unanswered, "no answer to a new order");
             Err(status::unavailable())
         }
+    }
+}
+
+/// Writes the order on the call's span, once: a repeat is about the order of its first call, whose trace it links to, and the id that was
+/// drawn for it is stored nowhere.
+fn note_order(asked: &Result<Created, AskError>, drawn: OrderId) {
+    let span = Span::current();
+    match asked {
+        Ok(Created::Order { snapshot, replayed }) => {
+            let order = &snapshot.saga.order;
+            span.record("order.id", order.order_id.0);
+            if *replayed {
+                order.trace.link_to(&span);
+            }
+        }
+        Ok(Created::KeyReused { order_id }) => {
+            span.record("order.id", order_id.0);
+        }
+        // It may have been stored.
+        Ok(Created::Unavailable) | Err(AskError::Gone | AskError::Timeout) => {
+            span.record("order.id", drawn.0);
+        }
+        Ok(Created::Poisoned) | Err(AskError::Full) => {}
     }
 }
 

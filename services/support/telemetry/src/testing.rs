@@ -70,6 +70,13 @@ pub struct ReceivedSpan {
 }
 
 impl ReceivedSpan {
+    /// Every value that an attribute has: more than one is a mistake of whoever made the span.
+    #[must_use]
+    pub fn attributes_of(&self, key: &str) -> Vec<&str> {
+        let all = self.attributes.iter().filter(|(name, _)| name == key);
+        all.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// An attribute as text.
     #[must_use]
     pub fn attribute(&self, key: &str) -> Option<&str> {
