@@ -33,7 +33,7 @@ pub struct Config {
     pub demo_users: Vec<DemoUser>,
     /// With a certificate HTTP is served over TLS.
     pub http_tls: Option<ServerCertificate>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Whose `X-Forwarded-For` is believed, and whose `traceparent` is continued.
     pub trusted_proxies: TrustedProxies,
     /// The numbers.
     pub limits: Limits,

@@ -1,4 +1,4 @@
-//! Whom an address in `X-Forwarded-For` is believed from, and which address a request then comes from. Pure.
+//! Whom an address in `X-Forwarded-For` and a trace context are believed from, and which address a request then comes from. Pure.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -70,7 +70,9 @@ impl Network {
 }
 
 impl TrustedProxies {
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether `address` is a proxy of ours.
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 

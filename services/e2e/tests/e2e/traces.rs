@@ -184,6 +184,46 @@ async fn a_rejected_order_and_a_repeated_request_are_found_by_their_order() {
     traced.world.audit_and_stop().await;
 }
 
+const CHOSEN_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const CHOSEN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+
+#[tokio::test]
+async fn a_stranger_decides_neither_the_trace_nor_its_sampling() {
+    let traced = Traced::start(1).await;
+    let chosen = [("traceparent", CHOSEN)];
+    let order = traced
+        .world
+        .order_with("PLENTY", 1, "tok_ok", &chosen)
+        .await;
+    let order_id = order.order_id().unwrap();
+    let trace = traced.trace_with(order_id, &TO_PAYMENT).await;
+    assert_ne!(trace.trace_id, CHOSEN_TRACE);
+    let root = trace.spans.iter().find(|span| span.parent_id.is_empty());
+    let root = root.unwrap();
+    assert_eq!(root.name, "POST /api/v1/orders");
+    assert_eq!(root.links.len(), 1);
+    assert_eq!(root.links[0].0, CHOSEN_TRACE);
+    traced.world.reaches(order_id, &["PAID"]).await;
+    traced.world.audit_and_stop().await;
+}
+
+#[tokio::test]
+async fn a_trusted_proxys_trace_goes_on() {
+    let ours = [("SHOPAPI_TRUSTED_PROXIES", "127.0.0.1")];
+    let traced = Traced::start_with(1, &ours).await;
+    let chosen = CHOSEN.replace("331-00", "331-01");
+    let headers = [("traceparent", chosen.as_str())];
+    let order = traced
+        .world
+        .order_with("PLENTY", 1, "tok_ok", &headers)
+        .await;
+    let order_id = order.order_id().unwrap();
+    let trace = traced.trace_with(order_id, &TO_PAYMENT).await;
+    assert_eq!(trace.trace_id, CHOSEN_TRACE);
+    traced.world.reaches(order_id, &["PAID"]).await;
+    traced.world.audit_and_stop().await;
+}
+
 #[tokio::test]
 async fn a_restarted_service_continues_the_trace() {
     let traced = Traced::start(1).await;

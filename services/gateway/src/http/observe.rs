@@ -14,9 +14,11 @@ use shopapi_proto::headers::TRACEPARENT;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, error, info_span, warn};
 
+use super::client_address::Peer;
 use super::errors::internal;
 use super::problem::{Kind, Problem};
 use super::{Shared, measure};
+use crate::proxies::TrustedProxies;
 
 const TRACEPARENT_HEADER: HeaderName = HeaderName::from_static(TRACEPARENT);
 /// Time for what is neither reading the body nor waiting for a service.
@@ -27,7 +29,7 @@ pub(crate) async fn around(State(api): State<Shared>, request: Request, next: Ne
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let span = span_of(&request);
+    let span = span_of(&api.proxies, &request);
     let limits = &api.limits;
     let deadline = limits.body_deadline + limits.create_answer_deadline(limits.wait_max) + OWN_WORK;
     let handled = AssertUnwindSafe(tokio::time::timeout(deadline, next.run(request)))
@@ -40,7 +42,8 @@ pub(crate) async fn around(State(api): State<Shared>, request: Request, next: Ne
             warn!("request took too long");
             Problem::new(
                 Kind::Unavailable,
-                "The request took too long. It is safe to repeat it.",
+                "It took too long, and it is not known what was done. Repeat a new order with the same Idempotency-Key; \
+                 without a key, look at your orders first. Anything else is safe to repeat.",
             )
             .retry_after(Duration::from_secs(1))
             .into_response()
@@ -81,7 +84,10 @@ fn harden(headers: &mut HeaderMap) {
 }
 
 /// The request's span, by the semantic conventions: the route and never the path, which holds ids.
-fn span_of(request: &Request) -> Span {
+///
+/// A caller's trace context is a link, not a parent: whoever could choose the parent would choose what is sampled, and whose trace the
+/// request is part of. A proxy of ours is believed.
+fn span_of(proxies: &TrustedProxies, request: &Request) -> Span {
     let method = request.method().as_str();
     let route = request
         .extensions()
@@ -97,13 +103,17 @@ fn span_of(request: &Request) -> Span {
         http.response.status_code = Empty,
         order.id = Empty,
     );
-    let parent = request
+    let caller = request
         .headers()
         .get(TRACEPARENT_HEADER)
         .and_then(|value| value.to_str().ok())
         .and_then(TraceContext::from_traceparent);
-    if let Some(parent) = parent {
-        parent.parent_of(&span);
+    let peer = request.extensions().get::<Peer>();
+    let is_ours = peer.is_some_and(|peer| proxies.trusts(peer.0));
+    match caller {
+        Some(caller) if is_ours => caller.parent_of(&span),
+        Some(caller) => caller.link_to(&span),
+        None => {}
     }
     span
 }
