@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::change::{Base, Change};
 use crate::event::Event;
+use crate::metrics;
 use crate::payment::{Payment, PaymentId};
 use crate::policy::Policy;
 use crate::rules::{Decision, Ignored, Refusal, decide};
@@ -180,6 +181,7 @@ impl Ledger {
     /// `write_deadline` bounds one write, its wait in the queue included.
     #[must_use]
     pub fn new(mailbox: Mailbox<LedgerMsg>, policy: Arc<Policy>, write_deadline: Duration) -> Self {
+        metrics::born();
         Self {
             mailbox,
             policy,
@@ -206,13 +208,19 @@ impl Ledger {
         for _ in 0..ROUNDS_MAX {
             let change = match decide(row.as_ref(), event, &self.policy, rand::random()) {
                 Decision::Write(change) => change,
-                Decision::Refuse(refusal) => return Ok(Applied::Refused(refusal)),
+                Decision::Refuse(refusal) => {
+                    if refusal == Refusal::ParametersDiffer {
+                        metrics::parameters_differ();
+                    }
+                    return Ok(Applied::Refused(refusal));
+                }
                 Decision::Ignore(reason) => {
                     return row
                         .map(|row| Applied::Ignored(reason, Box::new(row)))
                         .ok_or(ApplyError::Poisoned);
                 }
                 Decision::Illegal(reason) => {
+                    metrics::illegal_event();
                     error!(%reason, "an event that no correct sender produces");
                     return Err(ApplyError::Poisoned);
                 }

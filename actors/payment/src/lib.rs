@@ -37,6 +37,7 @@ pub mod errand;
 mod event;
 mod lanes;
 pub mod ledger;
+mod metrics;
 mod payment;
 mod policy;
 pub mod processor;

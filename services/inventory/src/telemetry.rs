@@ -13,7 +13,11 @@ pub(crate) struct Counters {
     reserve: Counter<u64>,
     release: Counter<u64>,
     commit: Counter<u64>,
+    violations: Counter<u64>,
 }
+
+/// A reservation that the stock does not cover.
+const BOOKS_BROKEN: &str = "books_broken";
 
 impl Counters {
     pub(crate) fn new() -> Self {
@@ -23,7 +27,14 @@ impl Counters {
             reserve: counter("inventory_reserve", "Reserve commands by what came of them"),
             release: counter("inventory_release", "Release commands by what came of them"),
             commit: counter("inventory_commit", "Commit commands by what came of them"),
+            violations: counter(
+                "invariant_violations",
+                "What must not happen and did, by its kind",
+            ),
         };
+        counters
+            .violations
+            .add(0, &[KeyValue::new("kind", BOOKS_BROKEN)]);
         born(&counters.reserve, &["held", "refused"]);
         born(&counters.release, &["released", "tombstone"]);
         born(&counters.commit, &["committed"]);
@@ -38,6 +49,12 @@ impl Counters {
             Answer::Commit(answer) => (&self.commit, commit_result(answer)),
         };
         counter.add(1, &[KeyValue::new("result", result)]);
+    }
+
+    /// Somebody changed the stock by hand, or we did it wrong.
+    pub(crate) fn books_broken(&self) {
+        self.violations
+            .add(1, &[KeyValue::new("kind", BOOKS_BROKEN)]);
     }
 
     pub(crate) fn reserve_failed<A, E>(&self, answer: &Result<A, E>) {

@@ -320,6 +320,11 @@ async fn work_that_failed_is_an_error_in_its_trace() {
         expected.iter().all(|span| failed.contains(*span))
     })
     .await;
+    until("the broken books are counted", async || {
+        let broken = [("kind", "books_broken")];
+        traced.receiver.sum("invariant_violations", &broken) > 0.0
+    })
+    .await;
     let failed = traced.trace(order_id).await.failed();
     for well in [
         "inventory: shopapi.inventory.v1.InventoryService/Reserve",

@@ -68,6 +68,7 @@ impl CommandApi {
             match &decided {
                 Ok(answer) => {
                     if let Some(sku) = answer.broken() {
+                        self.api.counters.books_broken();
                         error!(%order_id, method, %sku, "the stock does not cover the reservation");
                     }
                 }
