@@ -137,7 +137,10 @@ impl Otel {
         };
         let defaults = Self::default();
         let otel = Self {
-            disabled: reader.text("OTEL_SDK_DISABLED").as_deref() == Some("true"),
+            // By the specification in any case, and any other value means no.
+            disabled: reader
+                .text("OTEL_SDK_DISABLED")
+                .is_some_and(|text| text.eq_ignore_ascii_case("true")),
             resource: reader
                 .parse("OTEL_RESOURCE_ATTRIBUTES", pairs)
                 .unwrap_or_default(),
@@ -439,6 +442,17 @@ mod tests {
         assert_eq!(otel.metric_interval, Duration::from_millis(40));
         let own_name = read(&[("OTEL_SERVICE_NAME", "orders")]).unwrap();
         assert_eq!(own_name.other_service_name, None);
+    }
+
+    #[test]
+    fn the_sdk_is_disabled_by_true_in_any_case_and_by_nothing_else() {
+        let is_disabled = |text| read(&[("OTEL_SDK_DISABLED", text)]).unwrap().disabled;
+        for text in ["true", "True", "TRUE"] {
+            assert!(is_disabled(text), "{text}");
+        }
+        for text in ["false", "1", "yes"] {
+            assert!(!is_disabled(text), "{text}");
+        }
     }
 
     #[test]
