@@ -59,6 +59,7 @@ fn publish_span(event: &OutboundEvent, stream: &str) -> Span {
             otel.kind = "producer",
             otel.status_code = tracing::field::Empty,
             messaging.system = "nats",
+            messaging.operation.name = "publish",
             messaging.operation.type = "send",
             messaging.destination.name = event.subject.as_str(),
             messaging.message.id = %event.event_id,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actor_kit::{Actor, Ctx, Reply};
 use shopapi_proto::headers::TRACEPARENT;
-use shopapi_rpc::idempotent;
+use shopapi_rpc::{code_name, idempotent};
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use tracing::field::Empty;
@@ -62,10 +62,9 @@ pub(crate) fn forward<A, Req, Res, Call, Fut>(
             otel.name = format_args!("{}/{}", method.service, method.name),
             otel.kind = "client",
             otel.status_code = Empty,
-            rpc.system = "grpc",
-            rpc.service = method.service,
-            rpc.method = method.name,
-            rpc.grpc.status_code = Empty,
+            rpc.system.name = "grpc",
+            rpc.method = format_args!("{}/{}", method.service, method.name),
+            rpc.response.status_code = Empty,
             order.id = Empty,
         )
     });
@@ -91,7 +90,7 @@ pub(crate) fn forward<A, Req, Res, Call, Fut>(
         let code = answer
             .as_ref()
             .map_or_else(Status::code, |_| tonic::Code::Ok);
-        recorded.record("rpc.grpc.status_code", code as i32);
+        recorded.record("rpc.response.status_code", code_name(code));
         let order_id = match &answer {
             Ok(answer) => order_of(answer),
             Err(status) => refused_order(status),

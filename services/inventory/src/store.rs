@@ -38,6 +38,10 @@ const SKIP_LOCKED_FOR: Duration = Duration::from_secs(2);
 /// The unique constraint that tells of a row inserted since the snapshot.
 const RESERVATIONS_KEY: &str = "reservations_pkey";
 
+/// What a batch does to which tables.
+const WRITE_SUMMARY: &str =
+    "INSERT reservations UPDATE reservations INSERT processed_releases UPDATE stock";
+
 /// What a batch writes, for traces: placeholders, never values.
 const WRITE_TEXT: &str = "INSERT INTO reservations … unnest($1, …); UPDATE reservations … unnest($1, $2); \
      INSERT INTO processed_releases … unnest($1, $2, $3); UPDATE stock … unnest($1, $2, $3); COMMIT";
@@ -169,6 +173,7 @@ impl StockStore for SqlStockStore {
             db.system.name = "postgresql",
             db.namespace = self.database,
             db.operation.name = "COMMIT",
+            db.query.summary = WRITE_SUMMARY,
             db.query.text = WRITE_TEXT,
         )
     }

@@ -69,9 +69,8 @@ fn command_span(
             otel.name = format_args!("{service}/{method}"),
             otel.kind = "client",
             otel.status_code = Empty,
-            rpc.system = "grpc",
-            rpc.service = service,
-            rpc.method = method,
+            rpc.system.name = "grpc",
+            rpc.method = format_args!("{service}/{method}"),
             order.id = order_id.0,
         )
     });

@@ -22,7 +22,7 @@ use shopapi_proto::payments::v1::payments_service_server::{
     PaymentsService, PaymentsServiceServer,
 };
 use shopapi_rpc::server::{self, Exposed, ServerLimits};
-use shopapi_rpc::{Trust, tree_service};
+use shopapi_rpc::{Trust, code_name, tree_service};
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
 use tracing::field::Empty;
@@ -31,7 +31,7 @@ use tracing::{Span, info_span};
 use crate::config::Limits;
 use crate::operators::OperatorDesk;
 use crate::telemetry;
-use convert::{failed, is_failure, parameters, parse_id, result};
+use convert::{code_of, failed, is_failure, parameters, parse_id, result};
 
 /// Largest answer to an operator: a thousand dead letters with what is wrong with each.
 const ADMIN_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -193,7 +193,9 @@ async fn answer(
     handled: impl Future<Output = wire::PaymentResult>,
 ) -> wire::PaymentResult {
     let result = trace.scope(span.clone(), Some(order_id), handled).await;
-    if is_failure(&result) {
+    let code = code_of(&result);
+    span.record("rpc.response.status_code", code_name(code));
+    if is_failure(code) {
         span.record("otel.status_code", "ERROR");
     }
     result
@@ -209,9 +211,9 @@ fn item_span(method: &'static str, order_id: i64, traceparent: &str) -> (Span, T
             otel.name = format_args!("shopapi.payments.v1.PaymentsService/{method}"),
             otel.kind = "server",
             otel.status_code = Empty,
-            rpc.system = "grpc",
-            rpc.service = "shopapi.payments.v1.PaymentsService",
-            rpc.method = method,
+            rpc.system.name = "grpc",
+            rpc.method = format_args!("shopapi.payments.v1.PaymentsService/{method}"),
+            rpc.response.status_code = Empty,
             order.id = order_id,
         )
     })

@@ -42,6 +42,7 @@ pub(crate) async fn handle<B: PaymentBooks>(desk: PaymentDesk<B>, event: Inbound
             otel.kind = "consumer",
             otel.status_code = Empty,
             messaging.system = "nats",
+            messaging.operation.name = "process",
             messaging.operation.type = "process",
             messaging.destination.name = subjects::ORDERS_CREATED,
             messaging.message.id = %event.event_id,

@@ -80,6 +80,7 @@ pub(crate) fn commit_spans(batch: &[LedgerEntry]) -> Vec<Span> {
         parent: None,
         "batch",
         otel.name = "commit payments batch",
+        otel.kind = "client",
         otel.status_code = tracing::field::Empty,
         db.system.name = "postgresql",
         db.namespace = "paymentsdb",

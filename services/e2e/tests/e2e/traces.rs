@@ -8,7 +8,7 @@ use shopapi_telemetry::testing::ReceivedSpan;
 
 use crate::bus::envelope;
 use crate::operators::{act, asks_for_a_refund, is};
-use crate::traced::{Traced, until};
+use crate::traced::{Trace, Traced, until};
 
 /// The way of every order to its request for money, by edges: parent → child.
 const TO_PAYMENT: [(&str, &str); 12] = [
@@ -46,6 +46,46 @@ const TO_PAYMENT: [(&str, &str); 12] = [
     ),
     ("payments: charge payment", "payments: commit"),
 ];
+
+/// Databases, messages and calls are told of in the words of the semantic conventions.
+fn assert_conventions(trace: &Trace) {
+    let commit = trace
+        .spans
+        .iter()
+        .find(|span| span.service == "orders" && span.name == "commit")
+        .unwrap();
+    assert_eq!(commit.attribute("db.system.name"), Some("postgresql"));
+    let text = commit.attribute("db.query.text").unwrap();
+    assert!(text.contains("INSERT INTO orders"), "{text}");
+    let summary = commit.attribute("db.query.summary").unwrap();
+    assert!(summary.contains("INSERT orders"), "{summary}");
+    assert_eq!(commit.links.len(), 1, "the batch");
+    let publish = trace
+        .spans
+        .iter()
+        .find(|span| span.name == "publish orders.created")
+        .unwrap();
+    assert_eq!(publish.attribute("messaging.system"), Some("nats"));
+    assert_eq!(
+        publish.attribute("messaging.destination.name"),
+        Some("orders.created")
+    );
+    assert_eq!(
+        publish.attribute("messaging.operation.name"),
+        Some("publish")
+    );
+    for service in ["gateway", "orders"] {
+        let method = "shopapi.orders.v1.OrdersService/CreateOrder";
+        let call = trace
+            .spans
+            .iter()
+            .find(|span| span.service == service && span.name == method)
+            .unwrap();
+        assert_eq!(call.attribute("rpc.system.name"), Some("grpc"));
+        assert_eq!(call.attribute("rpc.method"), Some(method));
+        assert_eq!(call.attribute("rpc.response.status_code"), Some("OK"));
+    }
+}
 
 #[tokio::test]
 async fn a_paid_and_a_declined_order_are_one_trace_each() {
@@ -89,24 +129,7 @@ async fn a_paid_and_a_declined_order_are_one_trace_each() {
     println!("paid: {}", trace.tree());
     assert_eq!(trace.anonymous(paid), Vec::<String>::new());
     assert_eq!(trace.orphans(), Vec::<String>::new());
-    let commit = trace
-        .spans
-        .iter()
-        .find(|span| span.service == "orders" && span.name == "commit")
-        .unwrap();
-    assert_eq!(commit.attribute("db.system.name"), Some("postgresql"));
-    assert!(commit.attribute("db.query.text").is_some());
-    assert_eq!(commit.links.len(), 1, "the batch");
-    let publish = trace
-        .spans
-        .iter()
-        .find(|span| span.name == "publish orders.created")
-        .unwrap();
-    assert_eq!(publish.attribute("messaging.system"), Some("nats"));
-    assert_eq!(
-        publish.attribute("messaging.destination.name"),
-        Some("orders.created")
-    );
+    assert_conventions(&trace);
 
     let mut edges = TO_PAYMENT.to_vec();
     edges.extend([

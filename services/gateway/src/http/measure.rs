@@ -39,7 +39,8 @@ type Routes = HashMap<Box<str>, Arc<Attributes>>;
 
 struct Attributes {
     count: [KeyValue; 3],
-    duration: [KeyValue; 3],
+    /// Without a route when none matched.
+    duration: Vec<KeyValue>,
 }
 
 /// A request of `route` (empty when none matched) was answered.
@@ -60,17 +61,20 @@ impl Requests {
         }
         drop(known);
         let code = i64::from(status);
+        let mut duration = vec![
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("http.response.status_code", code),
+        ];
+        if !route.is_empty() {
+            duration.push(KeyValue::new("http.route", route.to_owned()));
+        }
         let attributes = Arc::new(Attributes {
             count: [
                 KeyValue::new("method", method),
                 KeyValue::new("route", route.to_owned()),
                 KeyValue::new("status", code),
             ],
-            duration: [
-                KeyValue::new("http.request.method", method),
-                KeyValue::new("http.route", route.to_owned()),
-                KeyValue::new("http.response.status_code", code),
-            ],
+            duration,
         });
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let routes = known.entry(key).or_default();
@@ -79,8 +83,11 @@ impl Requests {
     }
 }
 
+/// What the semantic conventions call a method that is none of theirs.
+pub(super) const OTHER_METHOD: &str = "_OTHER";
+
 /// Callers may send any word as a method; only the known ones become labels.
-fn name_of(method: &Method) -> &'static str {
+pub(super) fn name_of(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",
@@ -89,6 +96,6 @@ fn name_of(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::HEAD => "HEAD",
         Method::OPTIONS => "OPTIONS",
-        _ => "_OTHER",
+        _ => OTHER_METHOD,
     }
 }

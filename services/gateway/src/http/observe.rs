@@ -83,19 +83,26 @@ fn harden(headers: &mut HeaderMap) {
     }
 }
 
+/// Callers may send any word as a method and any path: neither gets into a name.
+fn span_name(method: &'static str, route: Option<&str>) -> String {
+    let method = match method {
+        measure::OTHER_METHOD => "HTTP",
+        known => known,
+    };
+    route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"))
+}
+
 /// The request's span, by the semantic conventions: the route and never the path, which holds ids.
 ///
 /// A caller's trace context is a link, not a parent: whoever could choose the parent would choose what is sampled, and whose trace the
 /// request is part of. A proxy of ours is believed.
 fn span_of(proxies: &TrustedProxies, request: &Request) -> Span {
-    let method = request.method().as_str();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("", MatchedPath::as_str);
+    let method = measure::name_of(request.method());
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map(MatchedPath::as_str);
     let span = info_span!(
         "http",
-        otel.name = format_args!("{method} {route}"),
+        otel.name = span_name(method, route),
         otel.kind = "server",
         otel.status_code = Empty,
         http.request.method = method,
@@ -116,4 +123,21 @@ fn span_of(proxies: &TrustedProxies, request: &Request) -> Span {
         None => {}
     }
     span
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+
+    use super::*;
+
+    #[test]
+    fn a_callers_words_are_not_in_a_spans_name() {
+        let named = |method: &Method, route| span_name(measure::name_of(method), route);
+        let other = Method::from_bytes(b"SHOUT").unwrap();
+        assert_eq!(named(&Method::GET, Some("/livez")), "GET /livez");
+        assert_eq!(named(&Method::GET, None), "GET");
+        assert_eq!(named(&other, None), "HTTP");
+        assert_eq!(named(&other, Some("/livez")), "HTTP /livez");
+    }
 }

@@ -53,9 +53,8 @@ impl CommandApi {
                 otel.name = format_args!("shopapi.inventory.v1.InventoryService/{method}"),
                 otel.kind = "server",
                 otel.status_code = Empty,
-                rpc.system = "grpc",
-                rpc.service = "shopapi.inventory.v1.InventoryService",
-                rpc.method = method,
+                rpc.system.name = "grpc",
+                rpc.method = format_args!("shopapi.inventory.v1.InventoryService/{method}"),
                 order.id = order_id.0,
             )
         });

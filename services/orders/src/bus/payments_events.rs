@@ -183,6 +183,7 @@ fn process_span(event: &InboundEvent, order_id: Option<OrderId>) -> (Span, Trace
             otel.kind = "consumer",
             otel.status_code = Empty,
             messaging.system = "nats",
+            messaging.operation.name = "process",
             messaging.operation.type = "process",
             messaging.destination.name = event.subject.as_str(),
             messaging.message.id = %event.event_id,

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use actor_kit::TraceContext;
 use shopapi_proto::headers::TRACEPARENT;
+use shopapi_rpc::code_name;
 use tonic::{Code, Request, Status};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
@@ -22,9 +23,9 @@ pub(super) fn span<T>(request: &Request<T>, method: &'static str) -> (Span, Trac
             otel.name = format_args!("shopapi.orders.v1.OrdersService/{method}"),
             otel.kind = "server",
             otel.status_code = Empty,
-            rpc.system = "grpc",
-            rpc.service = "shopapi.orders.v1.OrdersService",
-            rpc.method = method,
+            rpc.system.name = "grpc",
+            rpc.method = format_args!("shopapi.orders.v1.OrdersService/{method}"),
+            rpc.response.status_code = Empty,
             order.id = Empty,
         )
     })
@@ -38,10 +39,9 @@ pub(super) async fn answer<A>(
     call: impl Future<Output = Result<A, Status>>,
 ) -> Result<A, Status> {
     let answer = trace.scope(span.clone(), order_id, call).await;
-    if answer
-        .as_ref()
-        .is_err_and(|status| is_failure(status.code()))
-    {
+    let code = answer.as_ref().err().map_or(Code::Ok, Status::code);
+    span.record("rpc.response.status_code", code_name(code));
+    if is_failure(code) {
         span.record("otel.status_code", "ERROR");
     }
     answer

@@ -74,13 +74,19 @@ pub(super) fn result(
     }
 }
 
+/// The code of one item's result.
+pub(super) fn code_of(result: &wire::PaymentResult) -> Code {
+    match &result.outcome {
+        Some(wire::payment_result::Outcome::Error(error)) => Code::from(error.code),
+        Some(wire::payment_result::Outcome::Payment(_)) => Code::Ok,
+        None => Code::Unknown,
+    }
+}
+
 /// No answer, or none that a correct service gives. A refusal is an answer.
-pub(super) fn is_failure(result: &wire::PaymentResult) -> bool {
-    let Some(wire::payment_result::Outcome::Error(error)) = &result.outcome else {
-        return false;
-    };
+pub(super) fn is_failure(code: Code) -> bool {
     matches!(
-        Code::from(error.code),
+        code,
         Code::Unknown
             | Code::DeadlineExceeded
             | Code::Internal

@@ -1,6 +1,6 @@
 //! How long calls take, on both sides, and until when the own certificate is valid.
 //!
-//! `rpc_server_call_duration_seconds{rpc_method, rpc_grpc_status_code}`, `rpc_client_call_duration_seconds{rpc_method, ..}`,
+//! `rpc_server_call_duration_seconds{rpc_method, rpc_response_status_code}`, `rpc_client_call_duration_seconds{rpc_method, ..}`,
 //! `tls_certificate_expiry_timestamp_seconds`. A call lasts until its answer begins: a stream's life is not a latency.
 
 use std::collections::HashMap;
@@ -53,25 +53,51 @@ impl Calls {
     }
 
     fn attributes(&self, path: &str, code: Code) -> Option<Arc<[KeyValue; 3]>> {
-        let code = code as i32;
+        let number = code as i32;
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(attributes) = known.get(&code).and_then(|paths| paths.get(path)) {
+        if let Some(attributes) = known.get(&number).and_then(|paths| paths.get(path)) {
             return Some(Arc::clone(attributes));
         }
         drop(known);
-        let (service, method) = path.trim_start_matches('/').split_once('/')?;
+        let method = path.strip_prefix('/')?;
+        // Nothing of ours has another shape.
+        let (_service, _name) = method.split_once('/')?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let paths = known.entry(code).or_default();
+        let paths = known.entry(number).or_default();
         if paths.len() >= METHODS_MAX {
             return None;
         }
         let attributes = Arc::new([
-            KeyValue::new("rpc.service", service.to_owned()),
+            KeyValue::new("rpc.system.name", "grpc"),
             KeyValue::new("rpc.method", method.to_owned()),
-            KeyValue::new("rpc.grpc.status_code", i64::from(code)),
+            KeyValue::new("rpc.response.status_code", code_name(code)),
         ]);
         paths.insert(path.into(), Arc::clone(&attributes));
         Some(attributes)
+    }
+}
+
+/// A code's name in `rpc.response.status_code`, as gRPC writes it.
+#[must_use]
+pub fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
 
