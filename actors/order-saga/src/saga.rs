@@ -46,7 +46,7 @@ pub use effect::{
     DurableEffect, Ignored, Next, OrderEvent, Stepped, TimelineEntry, VolatileEffect, Wake,
 };
 pub use event::{
-    Act, Call, CommitAnswer, RefundAnswer, ReleaseAnswer, RequestAnswer, ReserveAnswer, Resolution,
+    Call, CommitAnswer, RefundAnswer, ReleaseAnswer, RequestAnswer, ReserveAnswer, Resolution,
     SagaEvent, VoidAnswer,
 };
 pub use status::{CancelReason, OrderStatus, SagaState};

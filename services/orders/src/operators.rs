@@ -42,6 +42,13 @@ pub(crate) struct OperatorDesk {
     pub(crate) decision_deadline: Duration,
 }
 
+/// Who acts by hand and why. Stands in the record of acts alone: customers read the timeline.
+#[derive(Clone, Debug)]
+pub(crate) struct Act {
+    pub(crate) who: String,
+    pub(crate) why: String,
+}
+
 /// Why an operator's call has no good answer. The texts are for operators.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AdminError {

@@ -56,25 +56,16 @@ pub enum SagaEvent {
     /// The deadline in the database passed and this replica claimed it. From the sweeper; nobody waits for the outcome.
     DeadlinePassed,
     /// An operator wants the present step asked again, at once. Leaves STUCK. From the admin adapter.
-    OperatorRetried(Act),
+    OperatorRetried,
     /// An operator wants the order given back, from wherever it stands. Leaves STUCK. From the admin adapter.
-    OperatorCompensated(Act),
+    OperatorCompensated,
     /// An operator settled a stuck order by hand. From the admin adapter.
-    OperatorResolved(Act, Resolution),
+    OperatorResolved(Resolution),
     /// Handling this saga crashed its coordinator this often, or its rows are refused by the database. From the registry.
     HandlingPanicked {
         /// How often.
         times: u32,
     },
-}
-
-/// Who acts by hand and why; written into the timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Act {
-    /// Who.
-    pub who: String,
-    /// Why.
-    pub why: String,
 }
 
 /// Where an operator has brought a stuck order by hand.
@@ -202,9 +193,9 @@ impl SagaEvent {
             | Self::CancelRequested
             | Self::RefundRequested
             | Self::DeadlinePassed
-            | Self::OperatorRetried(_)
-            | Self::OperatorCompensated(_)
-            | Self::OperatorResolved(..)
+            | Self::OperatorRetried
+            | Self::OperatorCompensated
+            | Self::OperatorResolved(_)
             | Self::HandlingPanicked { .. } => None,
         }
     }
@@ -227,9 +218,9 @@ impl SagaEvent {
             Self::CancelRequested => "cancel_requested",
             Self::RefundRequested => "refund_requested",
             Self::DeadlinePassed => "deadline_passed",
-            Self::OperatorRetried(_) => "operator_retried",
-            Self::OperatorCompensated(_) => "operator_compensated",
-            Self::OperatorResolved(..) => "operator_resolved",
+            Self::OperatorRetried => "operator_retried",
+            Self::OperatorCompensated => "operator_compensated",
+            Self::OperatorResolved(_) => "operator_resolved",
             Self::HandlingPanicked { .. } => "handling_panicked",
         }
     }

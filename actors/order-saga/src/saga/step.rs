@@ -79,9 +79,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Reserving, DeadlinePassed) => go.reserve_deadline_passed(),
         (Reserving, CancelRequested) => go.release_unpaid(CancelReason::UserRequested, "The customer cancelled"),
         (Reserving, RefundRequested) => Ignore(NotPaid),
-        (Reserving, OperatorRetried(act)) => go.retried(&saga.step, act),
-        (Reserving, OperatorCompensated(act)) => go.release_unpaid_by(act),
-        (Reserving, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Reserving, OperatorRetried) => go.retried(&saga.step),
+        (Reserving, OperatorCompensated) => go.release_unpaid_by_hand(),
+        (Reserving, OperatorResolved(_)) => Ignore(NotResolvable),
         (Reserving, HandlingPanicked { times }) => go.poisoned(*times),
 
         // From AwaitingPayment. The stock is held, the request is with payments or on its way.
@@ -100,9 +100,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (AwaitingPayment, DeadlinePassed) => go.payment_deadline_passed(),
         (AwaitingPayment, CancelRequested) => go.void_for_customer(),
         (AwaitingPayment, RefundRequested) => Ignore(NotPaid),
-        (AwaitingPayment, OperatorRetried(act)) => go.retried(&saga.step, act),
-        (AwaitingPayment, OperatorCompensated(act)) => go.void_by(act),
-        (AwaitingPayment, OperatorResolved(..)) => Ignore(NotResolvable),
+        (AwaitingPayment, OperatorRetried) => go.retried(&saga.step),
+        (AwaitingPayment, OperatorCompensated) => go.void_by_hand(),
+        (AwaitingPayment, OperatorResolved(_)) => Ignore(NotResolvable),
         (AwaitingPayment, HandlingPanicked { times }) => go.poisoned(*times),
 
         // From Voiding. Payments decides whether the void or the charge was first.
@@ -123,9 +123,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Voiding { .. }, DeadlinePassed) => go.ask_again(),
         (Voiding { cause }, CancelRequested) => go.cancelled_while_voiding(*cause),
         (Voiding { .. }, RefundRequested) => Ignore(NotPaid),
-        (Voiding { .. }, OperatorRetried(act)) => go.retried(&saga.step, act),
-        (Voiding { cause }, OperatorCompensated(act)) => go.compensated_while_voiding(*cause, act),
-        (Voiding { .. }, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Voiding { .. }, OperatorRetried) => go.retried(&saga.step),
+        (Voiding { cause }, OperatorCompensated) => go.compensated_while_voiding(*cause),
+        (Voiding { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
         (Voiding { .. }, HandlingPanicked { times }) => go.poisoned(*times),
 
         // From Releasing. No money was taken; late answers of the way forward mean nothing any more.
@@ -147,9 +147,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Releasing { .. }, DeadlinePassed) => go.ask_again(),
         (Releasing { .. }, CancelRequested) => Ignore(AlreadyHolds),
         (Releasing { .. }, RefundRequested) => Ignore(NotPaid),
-        (Releasing { .. }, OperatorRetried(act)) => go.retried(&saga.step, act),
-        (Releasing { .. }, OperatorCompensated(_)) => Ignore(AlreadyHolds),
-        (Releasing { .. }, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Releasing { .. }, OperatorRetried) => go.retried(&saga.step),
+        (Releasing { .. }, OperatorCompensated) => Ignore(AlreadyHolds),
+        (Releasing { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
         (Releasing { .. }, HandlingPanicked { times }) => go.poisoned(*times),
 
         // From Committing. The pivot is behind: only forward, or refund.
@@ -168,9 +168,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Committing, DeadlinePassed) => go.ask_again(),
         (Committing, CancelRequested) => Ignore(AlreadyPaid),
         (Committing, RefundRequested) => go.refund_after_commit("The customer asked for the money back"),
-        (Committing, OperatorRetried(act)) => go.retried(&saga.step, act),
-        (Committing, OperatorCompensated(act)) => go.refund_after_commit_by(act),
-        (Committing, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Committing, OperatorRetried) => go.retried(&saga.step),
+        (Committing, OperatorCompensated) => go.refund_after_commit_by_hand(),
+        (Committing, OperatorResolved(_)) => Ignore(NotResolvable),
         (Committing, HandlingPanicked { times }) => go.poisoned(*times),
 
         // From Completed.
@@ -188,9 +188,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Completed, Unanswered(_) | DeadlinePassed) => Ignore(Ended),
         (Completed, CancelRequested) => Ignore(AlreadyPaid),
         (Completed, RefundRequested) => go.refund_sold("The customer asked for the money back"),
-        (Completed, OperatorRetried(_)) => Ignore(Ended),
-        (Completed, OperatorCompensated(act)) => go.refund_sold_by(act),
-        (Completed, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Completed, OperatorRetried) => Ignore(Ended),
+        (Completed, OperatorCompensated) => go.refund_sold_by_hand(),
+        (Completed, OperatorResolved(_)) => Ignore(NotResolvable),
         (Completed, HandlingPanicked { .. }) => Ignore(Ended),
 
         // From CommittingForRefund. The sale is finished before the money goes back.
@@ -208,9 +208,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (CommittingForRefund, Unanswered(_)) => Ignore(AwaitsDeadline),
         (CommittingForRefund, DeadlinePassed) => go.ask_again(),
         (CommittingForRefund, CancelRequested) => Ignore(AlreadyPaid),
-        (CommittingForRefund, RefundRequested | OperatorCompensated(_)) => Ignore(AlreadyHolds),
-        (CommittingForRefund, OperatorRetried(act)) => go.retried(&saga.step, act),
-        (CommittingForRefund, OperatorResolved(..)) => Ignore(NotResolvable),
+        (CommittingForRefund, RefundRequested | OperatorCompensated) => Ignore(AlreadyHolds),
+        (CommittingForRefund, OperatorRetried) => go.retried(&saga.step),
+        (CommittingForRefund, OperatorResolved(_)) => Ignore(NotResolvable),
         (CommittingForRefund, HandlingPanicked { times }) => go.poisoned(*times),
 
         // From ReleasingForRefund. The charge won against a cancel, or the sale was refused: the goods go back first.
@@ -228,9 +228,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (ReleasingForRefund { .. }, PaymentRefunded { .. } | RefundFailed { .. }) => Illegal,
         (ReleasingForRefund { .. }, Unanswered(_)) => Ignore(AwaitsDeadline),
         (ReleasingForRefund { .. }, DeadlinePassed) => go.ask_again(),
-        (ReleasingForRefund { .. }, CancelRequested | RefundRequested | OperatorCompensated(_)) => Ignore(AlreadyHolds),
-        (ReleasingForRefund { .. }, OperatorRetried(act)) => go.retried(&saga.step, act),
-        (ReleasingForRefund { .. }, OperatorResolved(..)) => Ignore(NotResolvable),
+        (ReleasingForRefund { .. }, CancelRequested | RefundRequested | OperatorCompensated) => Ignore(AlreadyHolds),
+        (ReleasingForRefund { .. }, OperatorRetried) => go.retried(&saga.step),
+        (ReleasingForRefund { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
         (ReleasingForRefund { .. }, HandlingPanicked { times }) => go.poisoned(*times),
 
         // From Refunding. Payments owns the attempts; a failure on the bus is only believed when payments, asked, says so too.
@@ -253,9 +253,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Refunding { .. }, DeadlinePassed) => go.ask_again(),
         (Refunding { goods: Goods::Sold }, CancelRequested) => Ignore(AlreadyPaid),
         (Refunding { goods: Goods::Released { .. } }, CancelRequested) => Ignore(AlreadyHolds),
-        (Refunding { .. }, RefundRequested | OperatorCompensated(_)) => Ignore(AlreadyHolds),
-        (Refunding { .. }, OperatorRetried(act)) => go.retried(&saga.step, act),
-        (Refunding { .. }, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Refunding { .. }, RefundRequested | OperatorCompensated) => Ignore(AlreadyHolds),
+        (Refunding { .. }, OperatorRetried) => go.retried(&saga.step),
+        (Refunding { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
         (Refunding { .. }, HandlingPanicked { times }) => go.poisoned(*times),
 
         // From Refunded.
@@ -274,9 +274,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Refunded { .. }, Unanswered(_) | DeadlinePassed) => Ignore(Ended),
         (Refunded { goods: Goods::Sold }, CancelRequested) => Ignore(AlreadyPaid),
         (Refunded { goods: Goods::Released { .. } }, CancelRequested) => Ignore(AlreadyHolds),
-        (Refunded { .. }, RefundRequested | OperatorCompensated(_)) => Ignore(AlreadyHolds),
-        (Refunded { .. }, OperatorRetried(_) | HandlingPanicked { .. }) => Ignore(Ended),
-        (Refunded { .. }, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Refunded { .. }, RefundRequested | OperatorCompensated) => Ignore(AlreadyHolds),
+        (Refunded { .. }, OperatorRetried | HandlingPanicked { .. }) => Ignore(Ended),
+        (Refunded { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
 
         // From Cancelled. Late money is noted; payments gives it back by itself.
         (Cancelled { .. }, ReserveAnswered(Reserve::Held(_) | Reserve::Refused(_) | Reserve::Released)) => Ignore(Superseded),
@@ -292,10 +292,10 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Cancelled { .. }, PaymentRefunded { late_capture, .. }) => go.late_refund(*late_capture),
         (Cancelled { .. }, RefundFailed { late_capture, .. }) => go.late_refund_failed(*late_capture),
         (Cancelled { .. }, Unanswered(_) | DeadlinePassed) => Ignore(Ended),
-        (Cancelled { .. }, CancelRequested | OperatorCompensated(_)) => Ignore(AlreadyHolds),
+        (Cancelled { .. }, CancelRequested | OperatorCompensated) => Ignore(AlreadyHolds),
         (Cancelled { .. }, RefundRequested) => Ignore(NotPaid),
-        (Cancelled { .. }, OperatorRetried(_) | HandlingPanicked { .. }) => Ignore(Ended),
-        (Cancelled { .. }, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Cancelled { .. }, OperatorRetried | HandlingPanicked { .. }) => Ignore(Ended),
+        (Cancelled { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
 
         // From Rejected. No payment was ever asked for.
         (Rejected { .. }, ReserveAnswered(Reserve::Refused(_))) => Ignore(Duplicate),
@@ -307,9 +307,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Rejected { .. }, Unanswered(_) | DeadlinePassed) => Ignore(Ended),
         (Rejected { .. }, CancelRequested) => Ignore(NotCancellable),
         (Rejected { .. }, RefundRequested) => Ignore(NotPaid),
-        (Rejected { .. }, OperatorCompensated(_)) => Ignore(AlreadyHolds),
-        (Rejected { .. }, OperatorRetried(_) | HandlingPanicked { .. }) => Ignore(Ended),
-        (Rejected { .. }, OperatorResolved(..)) => Ignore(NotResolvable),
+        (Rejected { .. }, OperatorCompensated) => Ignore(AlreadyHolds),
+        (Rejected { .. }, OperatorRetried | HandlingPanicked { .. }) => Ignore(Ended),
+        (Rejected { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
 
         // From Stuck. Answers and facts are not lost by ignoring them: whoever is asked after a retry says them again.
         (Stuck { .. }, ReserveAnswered(_) | ReleaseAnswered(_) | CommitAnswered(_)) => Ignore(IsStuck),
@@ -322,9 +322,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Stuck { .. }, RefundFailed { late_capture: true, .. }) => go.late_refund_failed(true),
         (Stuck { .. }, Unanswered(_) | DeadlinePassed) => Ignore(IsStuck),
         (Stuck { .. }, CancelRequested | RefundRequested) => Ignore(IsStuck),
-        (Stuck { at, .. }, OperatorRetried(act)) => go.retried(at, act),
-        (Stuck { at, reason }, OperatorCompensated(act)) => go.compensated_stuck(at, *reason, act),
-        (Stuck { at, .. }, OperatorResolved(act, resolution)) => go.resolved(at, act, *resolution),
+        (Stuck { at, .. }, OperatorRetried) => go.retried(at),
+        (Stuck { at, reason }, OperatorCompensated) => go.compensated_stuck(at, *reason),
+        (Stuck { at, .. }, OperatorResolved(resolution)) => go.resolved(at, *resolution),
         (Stuck { .. }, HandlingPanicked { .. }) => Ignore(IsStuck),
     }
 }

@@ -2,7 +2,7 @@
 
 use order_saga::Order;
 use order_saga::saga::{
-    Act, CancelReason, CommitAnswer, OrderEvent, RefundAnswer, ReleaseAnswer, RequestAnswer,
+    CancelReason, CommitAnswer, OrderEvent, RefundAnswer, ReleaseAnswer, RequestAnswer,
     ReserveAnswer, SagaEvent, VoidAnswer, VoidCause, VolatileEffect,
 };
 
@@ -68,13 +68,6 @@ pub(crate) const fn told_by(event: &OrderEvent) -> u8 {
     }
 }
 
-pub(crate) fn act() -> Act {
-    Act {
-        who: "an operator".to_owned(),
-        why: "a reason".to_owned(),
-    }
-}
-
 pub(crate) const fn poison() -> SagaEvent {
     SagaEvent::HandlingPanicked { times: 3 }
 }
@@ -89,8 +82,8 @@ pub(crate) fn events(order: &Order) -> Vec<SagaEvent> {
         SagaEvent::CancelRequested,
         SagaEvent::RefundRequested,
         poison(),
-        SagaEvent::OperatorRetried(act()),
-        SagaEvent::OperatorCompensated(act()),
+        SagaEvent::OperatorRetried,
+        SagaEvent::OperatorCompensated,
         SagaEvent::PaymentSucceeded { payment_id },
         SagaEvent::PaymentFailed {
             payment_id,

@@ -18,7 +18,7 @@ use order_saga::{
 use uuid::Uuid;
 
 use crate::bugs::Bug;
-use crate::events::{Command, act, commands, events, poison, told_by};
+use crate::events::{Command, commands, events, poison, told_by};
 
 /// A saga, by number.
 pub(crate) type SagaId = u16;
@@ -125,8 +125,8 @@ impl Sagas {
                 ask_refund: number(&SagaEvent::RefundRequested),
                 deadline: number(&SagaEvent::DeadlinePassed),
                 poison: number(&poison()),
-                retry: number(&SagaEvent::OperatorRetried(act())),
-                compensate: number(&SagaEvent::OperatorCompensated(act())),
+                retry: number(&SagaEvent::OperatorRetried),
+                compensate: number(&SagaEvent::OperatorCompensated),
             },
             faces: numbers.sagas.iter().map(face).collect(),
             sagas: numbers.sagas,

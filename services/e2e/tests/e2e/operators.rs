@@ -18,6 +18,8 @@ use crate::world::World;
 
 /// Who acts in these tests.
 const WHO: &str = "grace";
+/// And why.
+const WHY: &str = "a test of the doors";
 
 /// `shopctl` against this world.
 async fn shopctl(world: &World, words: &[&str]) -> ExitCode {
@@ -33,7 +35,7 @@ async fn shopctl(world: &World, words: &[&str]) -> ExitCode {
 
 /// An act, with who and why.
 pub(crate) async fn act(world: &World, words: &[&str]) -> ExitCode {
-    let why = ["--who", WHO, "--reason", "a test of the doors"];
+    let why = ["--who", WHO, "--reason", WHY];
     shopctl(world, &[words, &why].concat()).await
 }
 
@@ -55,7 +57,7 @@ fn services(world: &World) -> Services {
 fn who_and_why() -> Option<admin::Act> {
     Some(admin::Act {
         who: WHO.to_owned(),
-        why: "a test of the doors".to_owned(),
+        why: WHY.to_owned(),
     })
 }
 
@@ -146,11 +148,12 @@ async fn a_refund_that_is_refused_for_good_waits_for_people_who_settle_it() {
     let refunded = ["saga", "resolve", &order, "--as", "refunded"];
     assert!(is(act(&world, &refunded).await, 0));
     world.reaches(hopeless, &["REFUNDED"]).await;
-    let (_, cause) = world.timeline(hopeless).await.pop().unwrap();
-    assert_eq!(
-        cause,
-        "Operator grace settled the order by hand: a test of the doors"
-    );
+    let causes = world.timeline(hopeless).await;
+    let (_, cause) = causes.last().unwrap();
+    assert_eq!(cause, "An operator settled the order by hand.");
+    // Who and why are no business of customers.
+    let personal = |(_, cause): &&(String, String)| cause.contains(WHO) || cause.contains(WHY);
+    assert_eq!(causes.iter().find(personal), None);
     assert!(is(shopctl(&world, &["saga", "show", &order]).await, 0));
 
     let after = books(&world).await;
@@ -158,6 +161,8 @@ async fn a_refund_that_is_refused_for_good_waits_for_people_who_settle_it() {
     assert_eq!(listed(&after, Kind::Stuck), Vec::<&str>::new());
     let subject = format!("order {hopeless}");
     assert_eq!(listed(&after, Kind::ByHand), [subject.as_str()]);
+    let by_hand = after.listed.iter().find(|found| found.kind == Kind::ByHand);
+    assert_eq!(by_hand.unwrap().detail, format!("{WHO}: {WHY}"));
     assert_eq!(listed(&after, Kind::Owed), [subject.as_str()]);
     let recorded = format!(
         "SELECT count(*) FROM operator_actions WHERE target = '{hopeless}' AND who = '{WHO}' AND ended_at IS NOT NULL

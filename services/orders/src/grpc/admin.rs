@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use order_saga::saga::{Act, Resolution, SagaEvent};
+use order_saga::saga::{Resolution, SagaEvent};
 use order_saga::{OrderId, SagaState, Version};
 use shopapi_proto::admin::v1 as proto;
 use shopapi_proto::admin::v1::orders_admin_server::OrdersAdmin;
@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::status;
-use crate::operators::{AdminError, OperatorDesk, SagaFilter};
+use crate::operators::{Act, AdminError, OperatorDesk, SagaFilter};
 use crate::wire::admin as wire;
 
 /// Rows of a list when the caller does not say.
@@ -113,7 +113,7 @@ impl AdminApi {
         order_id: i64,
         expected_version: i64,
         act: Option<proto::Act>,
-        event: impl FnOnce(Act) -> SagaEvent,
+        event: SagaEvent,
     ) -> Result<Option<proto::Saga>, Status> {
         let act = who_and_why(act)?;
         if expected_version <= 0 {
@@ -122,7 +122,6 @@ impl AdminApi {
             ));
         }
         let desk = self.0.clone();
-        let event = event(act.clone());
         let moved = uncut(async move {
             desk.move_saga(OrderId(order_id), Version(expected_version), &act, event)
                 .await
@@ -206,7 +205,7 @@ impl OrdersAdmin for AdminApi {
                 request.order_id,
                 request.expected_version,
                 request.act,
-                |act| SagaEvent::OperatorResolved(act, to),
+                SagaEvent::OperatorResolved(to),
             )
             .await?;
         Ok(Response::new(proto::ResolveSagaResponse { saga }))

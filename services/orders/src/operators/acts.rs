@@ -1,12 +1,11 @@
 //! The record of what was done by hand.
 
 use order_saga::StoreUnavailable;
-use order_saga::saga::Act;
 use orders_sql::queries::admin as sql;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{AdminError, OperatorDesk};
+use super::{Act, AdminError, OperatorDesk};
 
 /// Acts that are shown with their target.
 const SHOWN_MAX: i64 = 50;

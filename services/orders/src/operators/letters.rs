@@ -1,12 +1,11 @@
 //! Dead letters: looked at, published again, or discarded.
 
 use jetstream::{OutboundEvent, replay_subject};
-use order_saga::saga::Act;
 use orders_sql::queries::admin as sql;
 use tracing::{Instrument as _, warn};
 use uuid::Uuid;
 
-use super::{AdminError, OperatorDesk, act_span, publish, touches};
+use super::{Act, AdminError, OperatorDesk, act_span, publish, touches};
 use crate::tree::CONSUMER;
 
 const NO_LETTER: AdminError = AdminError::NotFound("dead letter");

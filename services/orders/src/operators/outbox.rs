@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jetstream::OutboundEvent;
-use order_saga::saga::Act;
 use orders_sql::queries::admin as sql;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use super::{AdminError, OperatorDesk, act_span, publish, touches};
+use super::{Act, AdminError, OperatorDesk, act_span, publish, touches};
 
 /// Events of one page: a second of publishing on a slow broker.
 const PAGE_ROWS: usize = 256;

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use actor_kit::{Reply, TraceContext};
-use order_saga::saga::{Act, Ignored, SagaEvent};
+use order_saga::saga::{Ignored, SagaEvent};
 use order_saga::{
     Delivery, OrderId, Outcome, RegistryMsg, SagaIds, SagaState, SagaStep, Snapshot, Version,
 };
 use orders_sql::queries::admin as sql;
 use tracing::{Instrument as _, warn};
 
-use super::{AdminError, OperatorDesk, act_span};
+use super::{Act, AdminError, OperatorDesk, act_span};
 
 const NO_ORDER: AdminError = AdminError::NotFound("order");
 
@@ -100,8 +100,8 @@ impl OperatorDesk {
         event: SagaEvent,
     ) -> Result<sql::SagaRow, AdminError> {
         let action = match &event {
-            SagaEvent::OperatorRetried(_) => "saga.retry",
-            SagaEvent::OperatorCompensated(_) => "saga.compensate",
+            SagaEvent::OperatorRetried => "saga.retry",
+            SagaEvent::OperatorCompensated => "saga.compensate",
             _ => "saga.resolve",
         };
         let action_id = self

@@ -9,6 +9,7 @@
 
 mod journal;
 mod journal_failures;
+mod migrations;
 mod neighbours;
 mod recovery;
 mod service;

@@ -1,11 +1,12 @@
 //! The way back: void, release, refund, and money that arrives too late.
 
 use super::Moves;
+use super::operators::GIVEN_BACK;
 use crate::saga::SagaStep::{
     CommittingForRefund, Refunded, Refunding, Releasing, ReleasingForRefund, Voiding,
 };
 use crate::saga::{
-    Act, CancelReason, Goods, Ignored, LateMoney, OrderEvent, SagaStep, Stepped, VoidCause, Wake,
+    CancelReason, Goods, Ignored, LateMoney, OrderEvent, SagaStep, Stepped, VoidCause, Wake,
 };
 
 impl Moves<'_> {
@@ -60,14 +61,14 @@ impl Moves<'_> {
         }
     }
 
-    pub(in crate::saga) fn compensated_while_voiding(self, cause: VoidCause, act: &Act) -> Stepped {
+    pub(in crate::saga) fn compensated_while_voiding(self, cause: VoidCause) -> Stepped {
         match cause {
             VoidCause::PaymentTimeout => self
                 .stay(
                     Voiding {
                         cause: VoidCause::Operator,
                     },
-                    act.did("gave the order back"),
+                    GIVEN_BACK,
                 )
                 .wake(Wake::Keep)
                 .then_resume()
@@ -93,8 +94,8 @@ impl Moves<'_> {
         )
     }
 
-    pub(in crate::saga) fn refund_after_commit_by(self, act: &Act) -> Stepped {
-        self.asking(CommittingForRefund, act.did("gave the order back"))
+    pub(in crate::saga) fn refund_after_commit_by_hand(self) -> Stepped {
+        self.asking(CommittingForRefund, GIVEN_BACK)
     }
 
     pub(in crate::saga) fn refund_sold(self, why: &str) -> Stepped {
@@ -104,11 +105,8 @@ impl Moves<'_> {
         )
     }
 
-    pub(in crate::saga) fn refund_sold_by(self, act: &Act) -> Stepped {
-        self.asking(
-            Refunding { goods: Goods::Sold },
-            act.did("gave the order back"),
-        )
+    pub(in crate::saga) fn refund_sold_by_hand(self) -> Stepped {
+        self.asking(Refunding { goods: Goods::Sold }, GIVEN_BACK)
     }
 
     pub(in crate::saga) fn refund_released(self, cause: VoidCause) -> Stepped {

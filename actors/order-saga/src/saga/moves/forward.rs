@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::Moves;
+use super::operators::GIVEN_BACK;
 use crate::model::{Quote, Refusal, RefusalReason};
 use crate::saga::SagaStep::{AwaitingPayment, Committing, Completed, Rejected, Releasing, Voiding};
-use crate::saga::{Act, CancelReason, DurableEffect, OrderEvent, Stepped, VoidCause};
+use crate::saga::{CancelReason, DurableEffect, OrderEvent, Stepped, VoidCause};
 
 impl Moves<'_> {
     // Reserving.
@@ -56,12 +57,12 @@ impl Moves<'_> {
         )
     }
 
-    pub(in crate::saga) fn release_unpaid_by(self, act: &Act) -> Stepped {
+    pub(in crate::saga) fn release_unpaid_by_hand(self) -> Stepped {
         self.asking(
             Releasing {
                 reason: CancelReason::Operator,
             },
-            act.did("gave the order back"),
+            GIVEN_BACK,
         )
     }
 
@@ -135,12 +136,12 @@ impl Moves<'_> {
         )
     }
 
-    pub(in crate::saga) fn void_by(self, act: &Act) -> Stepped {
+    pub(in crate::saga) fn void_by_hand(self) -> Stepped {
         self.asking(
             Voiding {
                 cause: VoidCause::Operator,
             },
-            act.did("gave the order back"),
+            GIVEN_BACK,
         )
     }
 

@@ -12,7 +12,7 @@ use crate::model::{
     Cents, Line, Order, PaymentMethod, PricedLine, Quote, Refusal, RefusalReason, Shortage, Sku,
 };
 use crate::saga::{
-    Act, Call, CancelReason, CommitAnswer, Goods, Inputs, LateMoney, RefundAnswer, ReleaseAnswer,
+    Call, CancelReason, CommitAnswer, Goods, Inputs, LateMoney, RefundAnswer, ReleaseAnswer,
     RequestAnswer, ReserveAnswer, Resolution, Saga, SagaEvent, SagaStep, StuckReason, VoidAnswer,
     VoidCause, accept,
 };
@@ -56,13 +56,6 @@ pub(crate) fn refusal() -> Refusal {
             requested: 2,
             available: 1,
         }],
-    }
-}
-
-pub(crate) fn act() -> Act {
-    Act {
-        who: "ada".to_owned(),
-        why: "because".to_owned(),
     }
 }
 
@@ -301,14 +294,12 @@ fn event_after(event: &SagaEvent) -> Option<SagaEvent> {
         } => CancelRequested,
         CancelRequested => RefundRequested,
         RefundRequested => DeadlinePassed,
-        DeadlinePassed => OperatorRetried(act()),
-        OperatorRetried(_) => OperatorCompensated(act()),
-        OperatorCompensated(_) => OperatorResolved(act(), Resolution::Cancelled),
-        OperatorResolved(_, Resolution::Cancelled) => {
-            OperatorResolved(act(), Resolution::Completed)
-        }
-        OperatorResolved(_, Resolution::Completed) => OperatorResolved(act(), Resolution::Refunded),
-        OperatorResolved(_, Resolution::Refunded) => HandlingPanicked { times: 3 },
+        DeadlinePassed => OperatorRetried,
+        OperatorRetried => OperatorCompensated,
+        OperatorCompensated => OperatorResolved(Resolution::Cancelled),
+        OperatorResolved(Resolution::Cancelled) => OperatorResolved(Resolution::Completed),
+        OperatorResolved(Resolution::Completed) => OperatorResolved(Resolution::Refunded),
+        OperatorResolved(Resolution::Refunded) => HandlingPanicked { times: 3 },
         HandlingPanicked { .. } => return None,
     })
 }
@@ -329,7 +320,7 @@ pub(crate) fn label(event: &SagaEvent) -> String {
         SagaEvent::RefundFailed {
             late_capture: true, ..
         } => "refund_failed (late)".to_owned(),
-        SagaEvent::OperatorResolved(_, resolution) => {
+        SagaEvent::OperatorResolved(resolution) => {
             format!("operator resolved as {}", word(resolution))
         }
         SagaEvent::PaymentSucceeded { .. }
@@ -339,8 +330,8 @@ pub(crate) fn label(event: &SagaEvent) -> String {
         | SagaEvent::CancelRequested
         | SagaEvent::RefundRequested
         | SagaEvent::DeadlinePassed
-        | SagaEvent::OperatorRetried(_)
-        | SagaEvent::OperatorCompensated(_)
+        | SagaEvent::OperatorRetried
+        | SagaEvent::OperatorCompensated
         | SagaEvent::HandlingPanicked { .. } => event.name().to_owned(),
     }
 }

@@ -204,9 +204,9 @@ fn nothing_moves_a_saga_at_rest_but_people_and_notes() {
         let by_people = matches!(
             event,
             SagaEvent::RefundRequested
-                | SagaEvent::OperatorRetried(_)
-                | SagaEvent::OperatorCompensated(_)
-                | SagaEvent::OperatorResolved(..)
+                | SagaEvent::OperatorRetried
+                | SagaEvent::OperatorCompensated
+                | SagaEvent::OperatorResolved(_)
         );
         let note = next.saga.step == before.step && next.saga.late_money != before.late_money;
         let refund_after_all = matches!(next.saga.step, SagaStep::Refunded { .. });

@@ -4,9 +4,9 @@
 use super::samples::{accepted, payment_id, quote, refusal};
 use crate::limits::SagaLimits;
 use crate::saga::{
-    Act, CommitAnswer, DurableEffect, Inputs, OrderEvent, RefundAnswer, ReleaseAnswer,
-    RequestAnswer, ReserveAnswer, Saga, SagaEvent, SagaStep, Stepped, StuckReason, VoidAnswer,
-    VolatileEffect, resume, step,
+    CommitAnswer, DurableEffect, Inputs, OrderEvent, RefundAnswer, ReleaseAnswer, RequestAnswer,
+    ReserveAnswer, Saga, SagaEvent, SagaStep, Stepped, StuckReason, VoidAnswer, VolatileEffect,
+    resume, step,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,14 +177,10 @@ impl World {
                 self.handle(replica, &SagaEvent::RefundRequested);
             }
             Happening::Operator { replica, retry } => {
-                let act = Act {
-                    who: "ada".to_owned(),
-                    why: "test".to_owned(),
-                };
                 let event = if retry {
-                    SagaEvent::OperatorRetried(act)
+                    SagaEvent::OperatorRetried
                 } else {
-                    SagaEvent::OperatorCompensated(act)
+                    SagaEvent::OperatorCompensated
                 };
                 self.handle(replica, &event);
             }
