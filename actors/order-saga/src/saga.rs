@@ -18,7 +18,8 @@
 //! ```
 //!
 //! The captured charge is the pivot: before it failure releases, after it the saga only goes forward, or refunds. Any step that waits can
-//! become [`SagaStep::Stuck`], which only people leave.
+//! become [`SagaStep::Stuck`], which only people leave. What they settle outside is the money; the goods the saga still settles with the
+//! stock, in [`SagaStep::Releasing`], [`SagaStep::Committing`] or [`SagaStep::Settling`].
 //!
 //! - [`step`]: one match over (step, event); says what changes, what must be written with it and what follows.
 //! - [`resume`]: what a stored saga needs to have asked again. After a crash anywhere, `resume` is enough.
@@ -87,6 +88,11 @@ pub enum SagaStep {
     /// The money goes back.
     Refunding {
         /// Where the goods are.
+        goods: Goods,
+    },
+    /// An operator gave the money back by hand; the stock is asked to sell or to release what it may still hold.
+    Settling {
+        /// Where the goods are to be.
         goods: Goods,
     },
     /// The money is back. Ended.

@@ -8,6 +8,7 @@ SELECT count(*) FILTER (WHERE step = 'reserving') AS reserving,
        count(*) FILTER (WHERE step = 'committing_for_refund') AS committing_for_refund,
        count(*) FILTER (WHERE step = 'releasing_for_refund') AS releasing_for_refund,
        count(*) FILTER (WHERE step = 'refunding') AS refunding,
+       count(*) FILTER (WHERE step = 'settling') AS settling,
        coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_age_secs
 FROM orders
 WHERE wake_at IS NOT NULL;

@@ -370,6 +370,70 @@ async fn what_is_under_way_stuck_owed_or_not_looked_up_is_listed_and_no_violatio
     assert_eq!(listed(Kind::Unsettled).len(), 9);
 }
 
+/// An operator's word is taken for the money, never for stock that nobody else can buy.
+#[tokio::test]
+async fn an_order_settled_by_hand_answers_for_its_goods_only() {
+    let stack = right_world().await;
+    let by_hand = |id: i64, cause: &str| {
+        format!(
+            "UPDATE order_timeline SET cause = '{cause}' WHERE order_id = {id} AND version = 3;"
+        )
+    };
+    let (here, before) = (
+        "An operator settled the order by hand.",
+        "Operator ada settled the order by hand: a letter",
+    );
+    let orders: String = [101, 202, 203, 301].map(|id| by_hand(id, here)).concat();
+    let record = "INSERT INTO operator_actions (action_id, who, why, action, target, outcome, created_at)
+        VALUES (gen_random_uuid(), 'ada', 'by transfer', 'saga.resolve', '202', 'DONE', now()),
+               (gen_random_uuid(), 'bob', 'too late', 'saga.resolve', '202', 'REFUSED', now() + interval '1 s'),
+               (gen_random_uuid(), 'bob', 'not settled', 'saga.resolve', '201', 'DONE', now());";
+    sql(
+        &stack,
+        "ordersdb",
+        &(orders + &by_hand(204, before) + record),
+    )
+    .await;
+    // Money that is not where the order says: their word for it.
+    let captured = "UPDATE payments SET state = 'CAPTURED' WHERE order_id = 202;
+        INSERT INTO payment_attempts VALUES ('00000000-0000-0000-0000-000000000202', 1, 'CAPTURED')";
+    sql(&stack, "paymentsdb", captured).await;
+    sql(&stack, "providerdb", &charge_rows(202, "CAPTURED", false)).await;
+    // Goods that are held: 101 as completed, 203 as cancelled, 301 as refunded.
+    let held = "UPDATE reservations SET state = 'HELD' WHERE order_id IN (101, 203, 301);
+        DELETE FROM processed_releases WHERE order_id = 203;
+        UPDATE stock SET on_hand = on_hand + 1, reserved = reserved + 2 WHERE sku = 'A';
+        UPDATE stock SET on_hand = on_hand + 1, reserved = reserved + 1 WHERE sku = 'D'";
+    sql(&stack, "inventorydb", held).await;
+
+    let verdict = audit(&stack).await;
+
+    let should = [
+        ("paid-and-completed", "order 101"),
+        ("ended-without-trace", "order 203"),
+        ("refunded", "order 301"),
+    ];
+    let should = should.map(|(name, subject)| (name.to_owned(), subject.to_owned()));
+    assert_eq!(found(&verdict), BTreeSet::from(should));
+    let mut listed: Vec<(&str, &str)> = verdict
+        .listed
+        .iter()
+        .filter(|listed| listed.kind == Kind::ByHand)
+        .map(|listed| (listed.subject.as_str(), listed.detail.as_str()))
+        .collect();
+    listed.sort_unstable();
+    assert_eq!(
+        listed,
+        [
+            ("order 101", here),
+            ("order 202", "ada: by transfer"),
+            ("order 203", here),
+            ("order 204", before),
+            ("order 301", here),
+        ]
+    );
+}
+
 #[tokio::test]
 async fn the_exit_code_tells_a_violation() {
     let stack = right_world().await;

@@ -68,12 +68,12 @@ pub enum SagaEvent {
     },
 }
 
-/// Where an operator has brought a stuck order by hand.
+/// Where an operator has brought the money of a stuck order by hand. The stock is asked for its part, unless it has refused that already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
-    /// Nothing is held and no money was taken.
+    /// No money was taken.
     Cancelled,
-    /// The goods are with the customer and the money is here.
+    /// The money is here and stays.
     Completed,
     /// The money is back.
     Refunded,

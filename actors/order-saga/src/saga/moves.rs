@@ -6,7 +6,7 @@ mod operators;
 
 use super::SagaStep::{
     AwaitingPayment, Cancelled, Committing, CommittingForRefund, Completed, Refunded, Refunding,
-    Rejected, Releasing, ReleasingForRefund, Reserving, Stuck, Voiding,
+    Rejected, Releasing, ReleasingForRefund, Reserving, Settling, Stuck, Voiding,
 };
 use super::{
     CancelReason, DurableEffect, Inputs, Next, OrderEvent, Saga, SagaStep, Stepped, StuckReason,
@@ -198,6 +198,7 @@ const fn waits_for(step: &SagaStep) -> &'static str {
         Releasing { .. } | ReleasingForRefund { .. } => "Releasing the stock",
         Committing | CommittingForRefund => "Confirming the sale",
         Refunding { .. } => "Refunding",
+        Settling { .. } => "Settling the goods with the stock",
         Completed | Refunded { .. } | Cancelled { .. } | Rejected { .. } | Stuck { .. } => {
             "At rest"
         }

@@ -127,6 +127,7 @@ impl SagaStep {
             Self::CommittingForRefund => "committing_for_refund",
             Self::ReleasingForRefund { .. } => "releasing_for_refund",
             Self::Refunding { .. } => "refunding",
+            Self::Settling { .. } => "settling",
             Self::Refunded { .. } => "refunded",
             Self::Cancelled { .. } => "cancelled",
             Self::Rejected { .. } => "rejected",
@@ -144,7 +145,8 @@ impl SagaStep {
             Self::Committing | Self::Completed => OrderStatus::Paid,
             Self::CommittingForRefund
             | Self::ReleasingForRefund { .. }
-            | Self::Refunding { .. } => OrderStatus::RefundPending,
+            | Self::Refunding { .. }
+            | Self::Settling { .. } => OrderStatus::RefundPending,
             Self::Refunded { .. } => OrderStatus::Refunded,
             Self::Cancelled { .. } => OrderStatus::Cancelled,
             Self::Rejected { .. } => OrderStatus::Rejected,
@@ -161,7 +163,8 @@ impl SagaStep {
             | Self::Releasing { .. }
             | Self::CommittingForRefund
             | Self::ReleasingForRefund { .. }
-            | Self::Refunding { .. } => SagaState::Compensating,
+            | Self::Refunding { .. }
+            | Self::Settling { .. } => SagaState::Compensating,
             Self::Completed => SagaState::Completed,
             Self::Refunded { .. } | Self::Cancelled { .. } | Self::Rejected { .. } => {
                 SagaState::Compensated
@@ -176,10 +179,12 @@ impl SagaStep {
         match self {
             Self::Voiding { cause } | Self::ReleasingForRefund { cause } => Some((*cause).into()),
             Self::Releasing { reason } | Self::Cancelled { reason } => Some(*reason),
-            Self::Refunding { goods } | Self::Refunded { goods } => match goods {
-                Goods::Sold => None,
-                Goods::Released { cause } => Some((*cause).into()),
-            },
+            Self::Refunding { goods } | Self::Settling { goods } | Self::Refunded { goods } => {
+                match goods {
+                    Goods::Sold => None,
+                    Goods::Released { cause } => Some((*cause).into()),
+                }
+            }
             Self::Stuck { at, .. } => at.cancel_reason(),
             Self::Reserving
             | Self::AwaitingPayment

@@ -16,7 +16,7 @@ use super::SagaEvent::{
 };
 use super::SagaStep::{
     AwaitingPayment, Cancelled, Committing, CommittingForRefund, Completed, Refunded, Refunding,
-    Rejected, Releasing, ReleasingForRefund, Reserving, Stuck, Voiding,
+    Rejected, Releasing, ReleasingForRefund, Reserving, Settling, Stuck, Voiding,
 };
 use super::Stepped::{Ignore, Illegal};
 use super::VoidAnswer as Void;
@@ -43,8 +43,14 @@ pub fn resume(saga: &Saga) -> Vec<VolatileEffect> {
         Reserving => vec![VolatileEffect::AskReserve],
         AwaitingPayment => vec![VolatileEffect::RequestPayment],
         Voiding { .. } => vec![VolatileEffect::VoidPayment],
-        Releasing { .. } | ReleasingForRefund { .. } => vec![VolatileEffect::AskRelease],
-        Committing | CommittingForRefund => vec![VolatileEffect::AskCommit],
+        Releasing { .. }
+        | ReleasingForRefund { .. }
+        | Settling {
+            goods: Goods::Released { .. },
+        } => vec![VolatileEffect::AskRelease],
+        Committing | CommittingForRefund | Settling { goods: Goods::Sold } => {
+            vec![VolatileEffect::AskCommit]
+        }
         Refunding { .. } => vec![VolatileEffect::RefundPayment],
         Completed | Refunded { .. } | Cancelled { .. } | Rejected { .. } | Stuck { .. } => vec![],
     }
@@ -258,6 +264,31 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Refunding { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
         (Refunding { .. }, HandlingPanicked { times }) => go.poisoned(*times),
 
+        // From Settling. The money went back by hand: payments is not asked for it, whatever it says.
+        (Settling { .. }, ReserveAnswered(_)) => Ignore(Superseded),
+        (Settling { goods: Goods::Sold }, CommitAnswered(Commit::Committed)) => go.settled(Goods::Sold),
+        (Settling { goods: Goods::Sold }, CommitAnswered(Commit::Released | Commit::Refused)) => go.stuck(StuckReason::CommitRefused),
+        (Settling { goods: Goods::Sold }, ReleaseAnswered(_)) => Ignore(Superseded),
+        (Settling { goods: goods @ Goods::Released { .. } }, ReleaseAnswered(Release::Released)) => go.settled(*goods),
+        (Settling { goods: Goods::Released { .. } }, ReleaseAnswered(Release::Committed)) => go.stuck(StuckReason::ReleaseRefused),
+        (Settling { goods: Goods::Released { .. } }, CommitAnswered(_)) => Ignore(Superseded),
+        (Settling { .. }, RequestAnswered(Request::Captured) | VoidAnswered(Void::Captured) | PaymentSucceeded { .. }) => Ignore(Duplicate),
+        (Settling { .. }, RequestAnswered(Request::Requested | Request::Unknown) | VoidAnswered(Void::Unknown)) => Ignore(Superseded),
+        (Settling { .. }, RequestAnswered(Request::Declined(_) | Request::Voided | Request::Mismatch)) => Illegal,
+        (Settling { .. }, VoidAnswered(Void::Voided | Void::Declined(_) | Void::Mismatch)) => Illegal,
+        (Settling { .. }, RefundAnswered(_)) => Ignore(Superseded),
+        (Settling { .. }, PaymentRefunded { late_capture: false, .. } | RefundFailed { late_capture: false, .. }) => Ignore(Superseded),
+        (Settling { .. }, PaymentFailed { .. }) => Illegal,
+        (Settling { .. }, PaymentRefunded { late_capture: true, .. } | RefundFailed { late_capture: true, .. }) => Illegal,
+        (Settling { .. }, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (Settling { .. }, DeadlinePassed) => go.ask_again(),
+        (Settling { goods: Goods::Sold }, CancelRequested) => Ignore(AlreadyPaid),
+        (Settling { goods: Goods::Released { .. } }, CancelRequested) => Ignore(AlreadyHolds),
+        (Settling { .. }, RefundRequested | OperatorCompensated) => Ignore(AlreadyHolds),
+        (Settling { .. }, OperatorRetried) => go.retried(&saga.step),
+        (Settling { .. }, OperatorResolved(_)) => Ignore(NotResolvable),
+        (Settling { .. }, HandlingPanicked { times }) => go.poisoned(*times),
+
         // From Refunded.
         (Refunded { .. }, ReserveAnswered(_)) => Ignore(Superseded),
         (Refunded { .. }, ReleaseAnswered(Release::Released)) => Ignore(Superseded),
@@ -324,7 +355,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Stuck { .. }, CancelRequested | RefundRequested) => Ignore(IsStuck),
         (Stuck { at, .. }, OperatorRetried) => go.retried(at),
         (Stuck { at, reason }, OperatorCompensated) => go.compensated_stuck(at, *reason),
-        (Stuck { at, .. }, OperatorResolved(resolution)) => go.resolved(at, *resolution),
+        (Stuck { at, reason }, OperatorResolved(resolution)) => go.resolved(at, *reason, *resolution),
         (Stuck { .. }, HandlingPanicked { .. }) => Ignore(IsStuck),
     }
 }

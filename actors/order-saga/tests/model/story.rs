@@ -245,7 +245,9 @@ fn step_name(step: &SagaStep) -> String {
     let detail = match step {
         SagaStep::Voiding { cause } | SagaStep::ReleasingForRefund { cause } => why(*cause),
         SagaStep::Releasing { reason } | SagaStep::Cancelled { reason } => reason.as_str(),
-        SagaStep::Refunding { goods } | SagaStep::Refunded { goods } => match goods {
+        SagaStep::Refunding { goods }
+        | SagaStep::Settling { goods }
+        | SagaStep::Refunded { goods } => match goods {
             Goods::Sold => "goods sold",
             Goods::Released { .. } => "goods released",
         },

@@ -173,6 +173,55 @@ async fn a_refund_that_is_refused_for_good_waits_for_people_who_settle_it() {
     world.audit_and_stop().await;
 }
 
+/// Payments knows the payment differently, so that it can neither be asked for nor voided: only people end the order, and what it holds
+/// goes back to everybody.
+#[tokio::test]
+async fn a_resolved_order_gives_its_stock_back() {
+    let world = World::start().await;
+    let available = world.available("PLENTY").await;
+    let owner = world.stack.cluster.connect("payments_owner", "paymentsdb");
+    let owner = owner.await.unwrap();
+    let broken = "ALTER TABLE payments ADD CONSTRAINT broken CHECK (amount_cents = 499) NOT VALID";
+    owner.batch_execute(broken).await.unwrap();
+    let placed = world.order("PLENTY", 1, "tok_ok").await;
+    let id = placed.order_id().unwrap();
+    world.count_reaches("payments", OPEN, 1).await;
+    let mut door = services(&world).orders().await.unwrap();
+    let found = door.get_saga(admin::GetSagaRequest { order_id: id }).await;
+    let payment_id = found.unwrap().into_inner().payment_id;
+    let otherwise = format!(
+        "INSERT INTO payments (payment_id, order_id, amount_cents, version, write_id, attempt, attempts_left, look_ups,
+                               refund_attempt, refund_tries, void_requested, late_capture, state, refund_state,
+                               currency, payment_method)
+         VALUES ('{payment_id}', {id}, 499, 1, gen_random_uuid(), 0, 0, 0, 0, 0, false, false, 'VOIDED', 'NONE', 'EUR', 'tok_ok')"
+    );
+    owner.batch_execute(&otherwise).await.unwrap();
+
+    let cancel = format!("/api/v1/orders/{id}/cancel");
+    world.api.post(&cancel, &json!({}), &[]).await.unwrap();
+    let stuck = "SELECT count(*) FROM order_timeline WHERE step = 'stuck'";
+    world.count_reaches("orders", stuck, 1).await;
+    let order = id.to_string();
+    assert!(is(act(&world, &["saga", "compensate", &order]).await, 0));
+    world.count_reaches("orders", stuck, 2).await;
+    let held = "SELECT count(*) FROM reservations WHERE state = 'HELD'";
+    assert_eq!(world.count("inventory", held).await, 1);
+
+    let resolve = ["saga", "resolve", &order, "--as", "cancelled"];
+    assert!(is(act(&world, &resolve).await, 0));
+    world.reaches(id, &["CANCELLED"]).await;
+
+    assert_eq!(world.count("inventory", held).await, 0);
+    assert_eq!(world.available("PLENTY").await, available);
+    let repaired =
+        "ALTER TABLE payments DROP CONSTRAINT broken; UPDATE payments SET amount_cents = 500";
+    owner.batch_execute(repaired).await.unwrap();
+    let verdict = books(&world).await;
+    let subject = format!("order {id}");
+    assert_eq!(listed(&verdict, Kind::ByHand), [subject.as_str()]);
+    world.audit_and_stop().await;
+}
+
 /// Who looked at another version, or does not say why, is refused, and no row changes.
 async fn another_version_changes_nothing(world: &World, id: i64) {
     let before = version_and_history(world, id).await;

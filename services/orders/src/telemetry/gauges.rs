@@ -73,6 +73,7 @@ impl Gauges {
             ("committing_for_refund", active.committing_for_refund),
             ("releasing_for_refund", active.releasing_for_refund),
             ("refunding", active.refunding),
+            ("settling", active.settling),
         ] {
             self.active.record(count, &[KeyValue::new("step", step)]);
         }

@@ -59,7 +59,7 @@ pub struct OrderRow {
     pub timeline_rows: i64,
     /// The newest version in the timeline.
     pub timeline_version: i64,
-    /// Which operator ended it by hand, and why: its money and goods rest on that word.
+    /// Which operator settled it by hand, and why: its money rests on that word.
     pub settled_by_hand: Option<String>,
 }
 

@@ -42,7 +42,7 @@ pub enum Kind {
     Unsettled,
     /// Waits for an operator.
     Stuck,
-    /// An operator ended it; its money and goods rest on that word.
+    /// An operator settled it; its money rests on that word.
     ByHand,
     /// Money that the provider refuses to give back.
     Owed,

@@ -51,11 +51,11 @@ enum Action {
     Retry(Moving),
     /// Give the order back, from wherever it stands
     Compensate(Moving),
-    /// End a stuck saga that was settled by hand
+    /// End a stuck saga whose money was settled by hand; the stock is still asked for its part
     Resolve {
         #[command(flatten)]
         moving: Moving,
-        /// How it ended
+        /// What became of the money
         #[arg(long = "as", value_name = "END")]
         end: End,
     },
@@ -74,9 +74,9 @@ struct Moving {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum End {
-    /// Nothing is held and no money was taken
+    /// No money was taken; what is held is released
     Cancelled,
-    /// The goods are with the customer and the money is here
+    /// The money is here; what is held is sold
     Completed,
     /// The money is back
     Refunded,

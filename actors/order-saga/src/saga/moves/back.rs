@@ -122,6 +122,11 @@ impl Moves<'_> {
         self.ended_as_refunded(goods, "The money is back. Order refunded.")
     }
 
+    /// The stock has done its part after the money went back by hand.
+    pub(in crate::saga) fn settled(self, goods: Goods) -> Stepped {
+        self.ended_as_refunded(goods, "The goods are settled too. Order refunded.")
+    }
+
     pub(super) fn ended_as_refunded(self, goods: Goods, cause: &str) -> Stepped {
         let next = self.end(Refunded { goods }, cause);
         self.with_total(next, |payment_id, quote| OrderEvent::Refunded {

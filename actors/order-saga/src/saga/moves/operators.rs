@@ -3,7 +3,7 @@
 use super::Moves;
 use crate::saga::SagaStep::{
     AwaitingPayment, Cancelled, Committing, CommittingForRefund, Completed, Refunded, Refunding,
-    Rejected, Releasing, ReleasingForRefund, Reserving, Stuck, Voiding,
+    Rejected, Releasing, ReleasingForRefund, Reserving, Settling, Stuck, Voiding,
 };
 use crate::saga::{
     CancelReason, Goods, Ignored, Resolution, SagaStep, Stepped, StuckReason, VoidCause,
@@ -11,6 +11,8 @@ use crate::saga::{
 
 /// What customers read; who did it and why stands in the record of acts.
 pub(super) const GIVEN_BACK: &str = "An operator gave the order back.";
+/// What customers read, and by what the audit knows an order whose money rests on an operator's word.
+const SETTLED: &str = "An operator settled the order by hand.";
 
 impl Moves<'_> {
     /// Asks for `step` again with fresh deadlines, also out of Stuck.
@@ -33,7 +35,19 @@ impl Moves<'_> {
             (ReleasingForRefund { .. }, StuckReason::ReleaseRefused) => {
                 Refunding { goods: Goods::Sold }
             }
-            (Releasing { .. } | ReleasingForRefund { .. } | Refunding { .. }, _) => at.clone(),
+            (Settling { goods: Goods::Sold }, StuckReason::CommitRefused) => Settling {
+                goods: Goods::Released { cause },
+            },
+            (
+                Settling {
+                    goods: Goods::Released { .. },
+                },
+                StuckReason::ReleaseRefused,
+            ) => Settling { goods: Goods::Sold },
+            (
+                Releasing { .. } | ReleasingForRefund { .. } | Refunding { .. } | Settling { .. },
+                _,
+            ) => at.clone(),
             (
                 Completed | Refunded { .. } | Cancelled { .. } | Rejected { .. } | Stuck { .. },
                 _,
@@ -44,23 +58,55 @@ impl Moves<'_> {
         self.asking(step, GIVEN_BACK)
     }
 
-    /// Only to an end that fits where the order was set aside.
-    pub(in crate::saga) fn resolved(self, at: &SagaStep, resolution: Resolution) -> Stepped {
+    /// Only to an end that fits where the order was set aside. People settled the money; the order ends at once where the stock has nothing
+    /// to do or refuses to do it, and else once the stock has done its part.
+    pub(in crate::saga) fn resolved(
+        self,
+        at: &SagaStep,
+        reason: StuckReason,
+        resolution: Resolution,
+    ) -> Stepped {
         use Resolution as To;
-        let cause = "An operator settled the order by hand.";
+        let refused = stock_refused(reason);
+        let reason = CancelReason::Operator;
         match (resolution, at) {
+            (To::Cancelled, Releasing { .. }) if refused => {
+                self.ended_as_cancelled(reason, SETTLED)
+            }
             (To::Cancelled, Reserving | AwaitingPayment | Voiding { .. } | Releasing { .. }) => {
-                self.ended_as_cancelled(CancelReason::Operator, cause)
+                self.asking(Releasing { reason }, SETTLED)
             }
-            (To::Completed, Committing) => self.end(Completed, cause).done(),
+            (To::Completed, Committing) if refused => self.end(Completed, SETTLED).done(),
+            (To::Completed, Committing) => self.asking(Committing, SETTLED),
             (To::Refunded, Committing | CommittingForRefund) => {
-                self.ended_as_refunded(Goods::Sold, cause)
+                self.refunded_by_hand(Goods::Sold, refused)
             }
-            (To::Refunded, ReleasingForRefund { cause: why }) => {
-                self.ended_as_refunded(Goods::Released { cause: *why }, cause)
+            // What the stock does not release is sold.
+            (To::Refunded, ReleasingForRefund { .. }) if refused => {
+                self.refunded_by_hand(Goods::Sold, refused)
             }
-            (To::Refunded, Refunding { goods }) => self.ended_as_refunded(*goods, cause),
+            (To::Refunded, ReleasingForRefund { cause }) => {
+                self.refunded_by_hand(Goods::Released { cause: *cause }, refused)
+            }
+            (To::Refunded, Settling { goods }) => self.refunded_by_hand(*goods, refused),
+            (To::Refunded, Refunding { goods }) => self.ended_as_refunded(*goods, SETTLED),
             _ => Stepped::Ignore(Ignored::NotResolvable),
         }
+    }
+
+    fn refunded_by_hand(self, goods: Goods, stock_refused: bool) -> Stepped {
+        if stock_refused {
+            self.ended_as_refunded(goods, SETTLED)
+        } else {
+            self.asking(Settling { goods }, SETTLED)
+        }
+    }
+}
+
+/// Whether the order was set aside because the stock does not do its part: asking it once more leads nowhere.
+const fn stock_refused(reason: StuckReason) -> bool {
+    match reason {
+        StuckReason::CommitRefused | StuckReason::ReleaseRefused => true,
+        StuckReason::RefundRefused | StuckReason::PaymentMismatch | StuckReason::Poison => false,
     }
 }

@@ -108,7 +108,7 @@ fn step_after(step: &SagaStep) -> Option<SagaStep> {
     use CancelReason as Why;
     use SagaStep::{
         AwaitingPayment, Cancelled, Committing, CommittingForRefund, Completed, Refunded,
-        Refunding, Rejected, Releasing, ReleasingForRefund, Reserving, Stuck, Voiding,
+        Refunding, Rejected, Releasing, ReleasingForRefund, Reserving, Settling, Stuck, Voiding,
     };
     let released = |cause| Goods::Released { cause };
     Some(match step {
@@ -139,6 +139,12 @@ fn step_after(step: &SagaStep) -> Option<SagaStep> {
             goods: released(VoidCause::UserRequested),
         },
         Refunding {
+            goods: Goods::Released { .. },
+        } => Settling { goods: Goods::Sold },
+        Settling { goods: Goods::Sold } => Settling {
+            goods: released(VoidCause::Operator),
+        },
+        Settling {
             goods: Goods::Released { .. },
         } => Refunded { goods: Goods::Sold },
         Refunded { goods: Goods::Sold } => Refunded {
@@ -187,11 +193,20 @@ fn stuck_reasons(at: &SagaStep) -> Vec<StuckReason> {
     .into_iter()
     .filter(|reason| match reason {
         StuckReason::CommitRefused => {
-            matches!(at, SagaStep::Committing | SagaStep::CommittingForRefund)
+            matches!(
+                at,
+                SagaStep::Committing
+                    | SagaStep::CommittingForRefund
+                    | SagaStep::Settling { goods: Goods::Sold }
+            )
         }
         StuckReason::ReleaseRefused => matches!(
             at,
-            SagaStep::Releasing { .. } | SagaStep::ReleasingForRefund { .. }
+            SagaStep::Releasing { .. }
+                | SagaStep::ReleasingForRefund { .. }
+                | SagaStep::Settling {
+                    goods: Goods::Released { .. }
+                }
         ),
         StuckReason::RefundRefused => matches!(at, SagaStep::Refunding { .. }),
         StuckReason::PaymentMismatch => matches!(

@@ -7,8 +7,8 @@ use super::samples::{events, label, saga_in, steps};
 use crate::ids::{PaymentId, Version};
 use crate::limits::SagaLimits;
 use crate::saga::{
-    DurableEffect, Ignored, Inputs, Next, Saga, SagaEvent, SagaStep, Stepped, VolatileEffect, Wake,
-    accept, resume, step,
+    CommitAnswer, DurableEffect, Ignored, Inputs, Next, ReleaseAnswer, Resolution, Saga, SagaEvent,
+    SagaStep, Stepped, StuckReason, VoidCause, VolatileEffect, Wake, accept, resume, step,
 };
 
 fn decide(saga: &Saga, event: &SagaEvent) -> Stepped {
@@ -214,6 +214,68 @@ fn nothing_moves_a_saga_at_rest_but_people_and_notes() {
             by_people || note || refund_after_all,
             "{before:?} {event:?}"
         );
+    }
+}
+
+/// What is held is given back or sold by asking the stock. Only its own refusal, or an answer that it gave before, spares the question.
+#[test]
+fn a_resolution_ends_an_order_only_when_the_stock_has_had_its_say() {
+    let mut seen = 0;
+    for (before, event, next) in transitions() {
+        let SagaStep::Stuck { at, reason } = &before.step else {
+            continue;
+        };
+        if !matches!(event, SagaEvent::OperatorResolved(_)) {
+            continue;
+        }
+        seen += 1;
+        let has_its_say = matches!(
+            (&**at, reason),
+            (SagaStep::Refunding { .. }, _)
+                | (_, StuckReason::CommitRefused | StuckReason::ReleaseRefused)
+        );
+        assert_eq!(next.saga.step.is_at_rest(), has_its_say, "{before:?}");
+        let asks_stock = |effect: &VolatileEffect| {
+            matches!(
+                effect,
+                VolatileEffect::AskRelease | VolatileEffect::AskCommit
+            )
+        };
+        assert!(next.volatile.iter().all(asks_stock), "{before:?}");
+        assert_eq!(next.volatile.is_empty(), has_its_say, "{before:?}");
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+/// Money that went back by hand is not asked for again.
+#[test]
+fn an_order_refunded_by_hand_ends_as_refunded_once_the_stock_has_answered() {
+    for (at, answer) in [
+        (
+            SagaStep::Committing,
+            SagaEvent::CommitAnswered(CommitAnswer::Committed),
+        ),
+        (
+            SagaStep::ReleasingForRefund {
+                cause: VoidCause::UserRequested,
+            },
+            SagaEvent::ReleaseAnswered(ReleaseAnswer::Released),
+        ),
+    ] {
+        let saga = saga_in(SagaStep::Stuck {
+            at: Box::new(at),
+            reason: StuckReason::Poison,
+        });
+        let resolved = SagaEvent::OperatorResolved(Resolution::Refunded);
+        let Stepped::Next(settling) = decide(&saga, &resolved) else {
+            panic!("not resolved");
+        };
+        assert_eq!(settling.saga.step.name(), "settling");
+        let Stepped::Next(ended) = decide(&settling.saga, &answer) else {
+            panic!("not ended");
+        };
+        assert_eq!(ended.saga.step.name(), "refunded");
+        assert_eq!(ended.volatile, []);
     }
 }
 

@@ -443,6 +443,7 @@ impl World {
             | SagaStep::Committing
             | SagaStep::CommittingForRefund
             | SagaStep::ReleasingForRefund { .. }
+            | SagaStep::Settling { .. }
             | SagaStep::Stuck { .. } => {}
         }
     }

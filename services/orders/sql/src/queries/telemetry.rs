@@ -10,6 +10,7 @@ pub struct ActiveSagas {
     pub committing_for_refund: i64,
     pub releasing_for_refund: i64,
     pub refunding: i64,
+    pub settling: i64,
     pub oldest_age_secs: f64,
 }
 #[derive(Debug, Clone, PartialEq, Copy)]
@@ -295,7 +296,7 @@ where
 pub struct ActiveSagasStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn active_sagas() -> ActiveSagasStmt {
     ActiveSagasStmt(
-        "SELECT count(*) FILTER (WHERE step = 'reserving') AS reserving, count(*) FILTER (WHERE step = 'awaiting_payment') AS awaiting_payment, count(*) FILTER (WHERE step = 'voiding') AS voiding, count(*) FILTER (WHERE step = 'releasing') AS releasing, count(*) FILTER (WHERE step = 'committing') AS committing, count(*) FILTER (WHERE step = 'committing_for_refund') AS committing_for_refund, count(*) FILTER (WHERE step = 'releasing_for_refund') AS releasing_for_refund, count(*) FILTER (WHERE step = 'refunding') AS refunding, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_age_secs FROM orders WHERE wake_at IS NOT NULL",
+        "SELECT count(*) FILTER (WHERE step = 'reserving') AS reserving, count(*) FILTER (WHERE step = 'awaiting_payment') AS awaiting_payment, count(*) FILTER (WHERE step = 'voiding') AS voiding, count(*) FILTER (WHERE step = 'releasing') AS releasing, count(*) FILTER (WHERE step = 'committing') AS committing, count(*) FILTER (WHERE step = 'committing_for_refund') AS committing_for_refund, count(*) FILTER (WHERE step = 'releasing_for_refund') AS releasing_for_refund, count(*) FILTER (WHERE step = 'refunding') AS refunding, count(*) FILTER (WHERE step = 'settling') AS settling, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_age_secs FROM orders WHERE wake_at IS NOT NULL",
         None,
     )
 }
@@ -326,7 +327,8 @@ impl ActiveSagasStmt {
                     committing_for_refund: row.try_get(5)?,
                     releasing_for_refund: row.try_get(6)?,
                     refunding: row.try_get(7)?,
-                    oldest_age_secs: row.try_get(8)?,
+                    settling: row.try_get(8)?,
+                    oldest_age_secs: row.try_get(9)?,
                 })
             },
             mapper: |it| ActiveSagas::from(it),
