@@ -47,6 +47,13 @@ struct Inner {
     installation: OnceCell<Installation>,
 }
 
+/// Some of a customer's orders.
+pub(crate) struct OrderPage {
+    pub(crate) orders: Vec<OrderView>,
+    /// Below which order the next page begins; `None` when this is the last.
+    pub(crate) next_before: Option<OrderId>,
+}
+
 /// A statement's end: its rows, its error, or none within the deadline.
 pub(crate) type Read<T> = Result<Result<T, tokio_postgres::Error>, tokio::time::error::Elapsed>;
 
@@ -177,31 +184,40 @@ impl OrderStore {
             .map_err(|error| rows::misunderstood(order_id, &error))
     }
 
-    /// Up to `limit` orders of one customer below `before`, newest first.
+    /// A page of up to `limit` orders of one customer below `before`, newest first. An order that cannot be understood is left out, so that it
+    /// does not hide the others.
     pub(crate) async fn orders(
         &self,
         customer_id: CustomerId,
         status: Option<OrderStatus>,
         before: OrderId,
-        limit: i64,
-    ) -> Result<Vec<OrderView>, StoreUnavailable> {
+        limit: usize,
+    ) -> Result<OrderPage, StoreUnavailable> {
         let client = self.client().await?;
         let status = status.map(OrderStatus::as_str);
+        // One more than asked for tells whether there is another page.
+        let rows_max = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
         let read = self
             .bounded(
                 reads::list_orders()
-                    .bind(&client, &customer_id.0, &before.0, &status, &limit)
+                    .bind(&client, &customer_id.0, &before.0, &status, &rows_max)
                     .all(),
             )
             .await;
-        let found = self.settle(client, read)?;
-        found
-            .into_iter()
-            .map(|row| {
-                let order_id = OrderId(row.order_id);
-                OrderView::try_from(row).map_err(|error| rows::misunderstood(order_id, &error))
-            })
-            .collect()
+        let mut found = self.settle(client, read)?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().map(|row| OrderId(row.order_id));
+        let understood = |row: reads::OrderRow| {
+            let order_id = OrderId(row.order_id);
+            OrderView::try_from(row)
+                .map_err(|error| rows::misunderstood(order_id, &error))
+                .ok()
+        };
+        Ok(OrderPage {
+            orders: found.into_iter().filter_map(understood).collect(),
+            next_before: last.filter(|_| more),
+        })
     }
 
     /// The transitions of one customer's order above `after`, oldest first.

@@ -57,25 +57,20 @@ impl OrdersApi {
             before @ 1.. => OrderId(before),
             _ => return Err(status::invalid("before_order_id: not negative")),
         };
-        // One more than asked for tells whether there is another page.
-        let mut found = self
+        let page = self
             .api
             .store
             .orders(
                 customer_id,
                 wire::orders::status_of(status),
                 before,
-                limit + 1,
+                usize::try_from(limit).unwrap_or(usize::MAX),
             )
             .await
             .map_err(status::unread)?;
-        let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > size;
-        found.truncate(size);
-        let last = found.last().map_or(0, |view| view.order_id.0);
         Ok(ListOrdersResponse {
-            orders: found.into_iter().map(wire::orders::order).collect(),
-            next_before_order_id: if more { last } else { 0 },
+            orders: page.orders.into_iter().map(wire::orders::order).collect(),
+            next_before_order_id: page.next_before.map_or(0, |before| before.0),
         })
     }
 

@@ -478,6 +478,44 @@ async fn orders_are_listed_page_by_page_and_only_to_their_customer() {
 }
 
 #[tokio::test]
+async fn an_order_that_cannot_be_read_hides_no_other_of_its_customer() {
+    let shop = Shop::open().await;
+    let replica = shop.replica().await;
+    let mut made = vec![];
+    for _ in 0..4 {
+        made.push(replica.created(request()).await.order_id);
+    }
+    let damage = "UPDATE orders SET lines = '[{}]' WHERE order_id = ANY($1)";
+    let damaged = [made[1], made[3]].to_vec();
+    shop.bench.owner.execute(damage, &[&damaged]).await.unwrap();
+
+    // Pages of one: the newest page and the third are empty, and lead on.
+    let mut listed = vec![];
+    let mut before_order_id = 0;
+    let mut pages = 0;
+    loop {
+        let page = ListOrdersRequest {
+            customer_id: customer(1).to_string(),
+            status: 0,
+            limit: 1,
+            before_order_id,
+        };
+        let page = replica.client.clone().list_orders(page).await.unwrap();
+        let page = page.into_inner();
+        pages += 1;
+        listed.extend(page.orders.iter().map(|order| order.order_id));
+        before_order_id = page.next_before_order_id;
+        if before_order_id == 0 {
+            break;
+        }
+    }
+
+    assert_eq!(listed, [made[2], made[0]]);
+    assert_eq!(pages, 4);
+    replica.service.stop().await;
+}
+
+#[tokio::test]
 async fn orders_that_wait_together_travel_together() {
     let shop = Shop::open().await;
     let replica = shop.replica().await;
