@@ -222,7 +222,10 @@ impl SagaCoordinator {
             }
             Stepped::Ignore(why) if why.refuses() && !todo.reloaded => self.load(Some(todo), ctx),
             Stepped::Ignore(why) => {
-                if todo.event == SagaEvent::Unanswered(Call::Reserve) {
+                if matches!(
+                    todo.event,
+                    SagaEvent::Unanswered(Call::Reserve) | SagaEvent::Refused(Call::Reserve)
+                ) {
                     self.waiters.give_up_on_stock(&self.state, Instant::now());
                 }
                 todo.answer(Outcome::Ignored(why, self.state.clone()));

@@ -17,11 +17,12 @@ use crate::saga::{
 /// Why a callee has no answer. The client has logged the details; the saga's deadline asks again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// Not reachable, overloaded, or no answer within the call's deadline. The command may have been executed.
+    /// Not reachable, overloaded, no answer within the call's deadline or none that is understood, or whoever asks is not let in. It says
+    /// nothing about this command, which may have been executed.
     #[error("the service did not answer")]
     Unavailable,
-    /// It refused the call itself (arguments, identity, an internal error): a repetition is not expected to help, people are.
-    #[error("the service refused the call")]
+    /// It refused this very command, by what the command says: a repetition is not expected to help, people are.
+    #[error("the service refused the command")]
     Refused,
 }
 

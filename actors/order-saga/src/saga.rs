@@ -156,6 +156,8 @@ pub enum StuckReason {
     RefundRefused,
     /// Payments knows the payment under other parameters, or denies a capture it reported.
     PaymentMismatch,
+    /// Whoever is asked refuses the command itself, again and again.
+    CallRefused,
     /// Handling it panicked again and again, or the database refuses its rows.
     Poison,
 }

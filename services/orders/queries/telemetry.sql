@@ -19,6 +19,7 @@ SELECT count(*) FILTER (WHERE details->>'reason' = 'commit_refused') AS commit_r
        count(*) FILTER (WHERE details->>'reason' = 'release_refused') AS release_refused,
        count(*) FILTER (WHERE details->>'reason' = 'refund_refused') AS refund_refused,
        count(*) FILTER (WHERE details->>'reason' = 'payment_mismatch') AS payment_mismatch,
+       count(*) FILTER (WHERE details->>'reason' = 'call_refused') AS call_refused,
        count(*) FILTER (WHERE details->>'reason' = 'poison') AS poison
 FROM orders
 WHERE saga_state = 'STUCK';

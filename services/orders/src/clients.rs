@@ -25,8 +25,6 @@ use tonic::Status;
 use tracing::field::Empty;
 use tracing::{Span, error, info_span, warn};
 
-use crate::grpc::status;
-
 /// The numbers of a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallLimits {
@@ -100,7 +98,7 @@ async fn call<I, K, A, R, Sent>(
         items.push(item);
         waiting.push((key, reply, span, _place));
     }
-    let failure = match tokio::time::timeout(deadline, send(items)).await {
+    match tokio::time::timeout(deadline, send(items)).await {
         Ok(Ok(results)) if results.len() == waiting.len() => {
             for ((key, reply, span, _), result) in waiting.into_iter().zip(results) {
                 let answer = read(key, result);
@@ -118,11 +116,9 @@ async fn call<I, K, A, R, Sent>(
                 answered = results.len(),
                 "another number of results than items"
             );
-            CallError::Refused
         }
         Ok(Err(status)) => {
             warn!(method, code = ?status.code(), text = status.message(), items = waiting.len(), "call failed");
-            status::call_error(&status)
         }
         Err(_elapsed) => {
             warn!(
@@ -131,11 +127,10 @@ async fn call<I, K, A, R, Sent>(
                 items = waiting.len(),
                 "no answer in time"
             );
-            CallError::Unavailable
         }
-    };
+    }
     for (_, reply, span, _) in waiting {
         span.record("otel.status_code", "ERROR");
-        reply.send(Err(failure));
+        reply.send(Err(CallError::Unavailable));
     }
 }

@@ -89,6 +89,6 @@ fn note_stuck(reason: StuckReason) {
         StuckReason::CommitRefused | StuckReason::ReleaseRefused | StuckReason::PaymentMismatch => {
             VIOLATIONS.add(1, &[KeyValue::new("kind", reason.as_str())]);
         }
-        StuckReason::RefundRefused | StuckReason::Poison => {}
+        StuckReason::RefundRefused | StuckReason::CallRefused | StuckReason::Poison => {}
     }
 }

@@ -156,7 +156,11 @@ impl SagaCoordinator {
             move |answer: Result<Result<T, CallError>, AskError>| {
                 let event = match answer {
                     Ok(Ok(answer)) => event(answer),
-                    Ok(Err(error)) => {
+                    Ok(Err(CallError::Refused)) => {
+                        warn!(%order_id, ?call, "refused");
+                        SagaEvent::Refused(call)
+                    }
+                    Ok(Err(error @ CallError::Unavailable)) => {
                         warn!(%order_id, ?call, %error, "no answer");
                         SagaEvent::Unanswered(call)
                     }

@@ -21,6 +21,8 @@ pub enum SagaEvent {
     /// A question got no answer: the callee is gone, its mailbox full, the call failed or its deadline passed. The saga's own deadline
     /// asks again.
     Unanswered(Call),
+    /// A question was refused: the callee will not carry out this very command. From the coordinator's own question.
+    Refused(Call),
     /// `payments.succeeded`: the charge is captured. From the payments consumer, which acknowledges the message after the outcome.
     PaymentSucceeded {
         /// Which payment.
@@ -190,6 +192,7 @@ impl SagaEvent {
             | Self::VoidAnswered(_)
             | Self::RefundAnswered(_)
             | Self::Unanswered(_)
+            | Self::Refused(_)
             | Self::CancelRequested
             | Self::RefundRequested
             | Self::DeadlinePassed
@@ -211,6 +214,7 @@ impl SagaEvent {
             Self::VoidAnswered(_) => "void_answered",
             Self::RefundAnswered(_) => "refund_answered",
             Self::Unanswered(_) => "unanswered",
+            Self::Refused(_) => "refused",
             Self::PaymentSucceeded { .. } => "payment_succeeded",
             Self::PaymentFailed { .. } => "payment_failed",
             Self::PaymentRefunded { .. } => "payment_refunded",

@@ -9,8 +9,8 @@ use super::SagaStep::{
     Rejected, Releasing, ReleasingForRefund, Reserving, Settling, Stuck, Voiding,
 };
 use super::{
-    CancelReason, DurableEffect, Inputs, Next, OrderEvent, Saga, SagaStep, Stepped, StuckReason,
-    TimelineEntry, VolatileEffect, Wake, resume,
+    CancelReason, DurableEffect, Ignored, Inputs, Next, OrderEvent, Saga, SagaStep, Stepped,
+    StuckReason, TimelineEntry, VolatileEffect, Wake, resume,
 };
 use crate::ids::PaymentId;
 use crate::model::Quote;
@@ -159,12 +159,22 @@ impl Moves<'_> {
         }
     }
 
+    /// The step's own command was refused. It is repeated as long as a silent callee is, in case that somebody repairs it meanwhile; then
+    /// people are told.
+    pub(in crate::saga) fn call_refused(self) -> Stepped {
+        if self.saga.missed_deadlines < self.inputs.limits.alert_deadlines {
+            return Stepped::Ignore(Ignored::AwaitsDeadline);
+        }
+        self.stuck(StuckReason::CallRefused)
+    }
+
     pub(in crate::saga) fn stuck(self, reason: StuckReason) -> Stepped {
         let cause = match reason {
             StuckReason::CommitRefused => "The stock has nothing to sell for this order.",
             StuckReason::ReleaseRefused => "The stock does not release what is sold.",
             StuckReason::RefundRefused => "The refund was refused for good: money is owed.",
             StuckReason::PaymentMismatch => "Payments knows this payment differently.",
+            StuckReason::CallRefused => "What this order asks for is refused, again and again.",
             StuckReason::Poison => "This order cannot be handled.",
         };
         self.set_aside(reason, format!("{cause} Set aside for an operator."))

@@ -108,6 +108,7 @@ impl StuckReason {
             Self::ReleaseRefused => "release_refused",
             Self::RefundRefused => "refund_refused",
             Self::PaymentMismatch => "payment_mismatch",
+            Self::CallRefused => "call_refused",
             Self::Poison => "poison",
         }
     }

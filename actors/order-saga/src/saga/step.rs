@@ -11,7 +11,7 @@ use super::ReserveAnswer as Reserve;
 use super::SagaEvent::{
     CancelRequested, CommitAnswered, DeadlinePassed, HandlingPanicked, OperatorCompensated,
     OperatorResolved, OperatorRetried, PaymentFailed, PaymentRefunded, PaymentSucceeded,
-    RefundAnswered, RefundFailed, RefundRequested, ReleaseAnswered, RequestAnswered,
+    RefundAnswered, RefundFailed, RefundRequested, Refused, ReleaseAnswered, RequestAnswered,
     ReserveAnswered, Unanswered, VoidAnswered,
 };
 use super::SagaStep::{
@@ -22,7 +22,7 @@ use super::Stepped::{Ignore, Illegal};
 use super::VoidAnswer as Void;
 use super::moves::Moves;
 use super::{
-    CancelReason, Goods, RefundAnswer as Refund, Saga, SagaEvent, Stepped, StuckReason,
+    Call, CancelReason, Goods, RefundAnswer as Refund, Saga, SagaEvent, Stepped, StuckReason,
     VolatileEffect,
 };
 use crate::limits::SagaLimits;
@@ -72,7 +72,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
     }
     let go = Moves { saga, inputs };
     match (&saga.step, event) {
-        // From Reserving. No payment was ever asked for.
+        // From Reserving. No payment was ever asked for. It gives up by itself, so a refused command needs nobody; AwaitingPayment does too.
         (Reserving, ReserveAnswered(Reserve::Held(quote))) => go.held(quote),
         (Reserving, ReserveAnswered(Reserve::Refused(refusal))) => go.refused(refusal),
         (Reserving, ReserveAnswered(Reserve::Released)) => go.released_by_hand(),
@@ -81,7 +81,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Reserving, RequestAnswered(_) | VoidAnswered(_) | RefundAnswered(_)) => Illegal,
         (Reserving, PaymentSucceeded { .. } | PaymentFailed { .. }) => Illegal,
         (Reserving, PaymentRefunded { .. } | RefundFailed { .. }) => Illegal,
-        (Reserving, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (Reserving, Unanswered(_) | Refused(_)) => Ignore(AwaitsDeadline),
         (Reserving, DeadlinePassed) => go.reserve_deadline_passed(),
         (Reserving, CancelRequested) => go.release_unpaid(CancelReason::UserRequested, "The customer cancelled"),
         (Reserving, RefundRequested) => Ignore(NotPaid),
@@ -102,7 +102,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (AwaitingPayment, VoidAnswered(_) | RefundAnswered(_)) => Illegal,
         (AwaitingPayment, PaymentRefunded { late_capture, .. }) => go.late_refund(*late_capture),
         (AwaitingPayment, RefundFailed { late_capture, .. }) => go.late_refund_failed(*late_capture),
-        (AwaitingPayment, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (AwaitingPayment, Unanswered(_) | Refused(_)) => Ignore(AwaitsDeadline),
         (AwaitingPayment, DeadlinePassed) => go.payment_deadline_passed(),
         (AwaitingPayment, CancelRequested) => go.void_for_customer(),
         (AwaitingPayment, RefundRequested) => Ignore(NotPaid),
@@ -126,6 +126,8 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Voiding { .. }, PaymentRefunded { late_capture, .. }) => go.late_refund(*late_capture),
         (Voiding { .. }, RefundFailed { late_capture, .. }) => go.late_refund_failed(*late_capture),
         (Voiding { .. }, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (Voiding { .. }, Refused(Call::Void)) => go.call_refused(),
+        (Voiding { .. }, Refused(_)) => Ignore(Superseded),
         (Voiding { .. }, DeadlinePassed) => go.ask_again(),
         (Voiding { cause }, CancelRequested) => go.cancelled_while_voiding(*cause),
         (Voiding { .. }, RefundRequested) => Ignore(NotPaid),
@@ -150,6 +152,8 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Releasing { .. }, PaymentRefunded { late_capture, .. }) => go.late_refund(*late_capture),
         (Releasing { .. }, RefundFailed { late_capture, .. }) => go.late_refund_failed(*late_capture),
         (Releasing { .. }, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (Releasing { .. }, Refused(Call::Release)) => go.call_refused(),
+        (Releasing { .. }, Refused(_)) => Ignore(Superseded),
         (Releasing { .. }, DeadlinePassed) => go.ask_again(),
         (Releasing { .. }, CancelRequested) => Ignore(AlreadyHolds),
         (Releasing { .. }, RefundRequested) => Ignore(NotPaid),
@@ -171,6 +175,8 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Committing, RefundAnswered(_) | PaymentFailed { .. }) => Illegal,
         (Committing, PaymentRefunded { .. } | RefundFailed { .. }) => Illegal,
         (Committing, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (Committing, Refused(Call::Commit)) => go.call_refused(),
+        (Committing, Refused(_)) => Ignore(Superseded),
         (Committing, DeadlinePassed) => go.ask_again(),
         (Committing, CancelRequested) => Ignore(AlreadyPaid),
         (Committing, RefundRequested) => go.refund_after_commit("The customer asked for the money back"),
@@ -191,7 +197,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Completed, VoidAnswered(Void::Voided | Void::Declined(_) | Void::Mismatch)) => Illegal,
         (Completed, RefundAnswered(_) | PaymentFailed { .. }) => Illegal,
         (Completed, PaymentRefunded { .. } | RefundFailed { .. }) => Illegal,
-        (Completed, Unanswered(_) | DeadlinePassed) => Ignore(Ended),
+        (Completed, Unanswered(_) | Refused(_) | DeadlinePassed) => Ignore(Ended),
         (Completed, CancelRequested) => Ignore(AlreadyPaid),
         (Completed, RefundRequested) => go.refund_sold("The customer asked for the money back"),
         (Completed, OperatorRetried) => Ignore(Ended),
@@ -212,6 +218,8 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (CommittingForRefund, RefundAnswered(_) | PaymentFailed { .. }) => Illegal,
         (CommittingForRefund, PaymentRefunded { .. } | RefundFailed { .. }) => Illegal,
         (CommittingForRefund, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (CommittingForRefund, Refused(Call::Commit)) => go.call_refused(),
+        (CommittingForRefund, Refused(_)) => Ignore(Superseded),
         (CommittingForRefund, DeadlinePassed) => go.ask_again(),
         (CommittingForRefund, CancelRequested) => Ignore(AlreadyPaid),
         (CommittingForRefund, RefundRequested | OperatorCompensated) => Ignore(AlreadyHolds),
@@ -233,6 +241,8 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (ReleasingForRefund { .. }, RefundAnswered(_) | PaymentFailed { .. }) => Illegal,
         (ReleasingForRefund { .. }, PaymentRefunded { .. } | RefundFailed { .. }) => Illegal,
         (ReleasingForRefund { .. }, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (ReleasingForRefund { .. }, Refused(Call::Release)) => go.call_refused(),
+        (ReleasingForRefund { .. }, Refused(_)) => Ignore(Superseded),
         (ReleasingForRefund { .. }, DeadlinePassed) => go.ask_again(),
         (ReleasingForRefund { .. }, CancelRequested | RefundRequested | OperatorCompensated) => Ignore(AlreadyHolds),
         (ReleasingForRefund { .. }, OperatorRetried) => go.retried(&saga.step),
@@ -256,6 +266,8 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Refunding { .. }, RefundFailed { late_capture: false, .. }) => Ignore(AwaitsDeadline),
         (Refunding { .. }, RefundFailed { late_capture: true, .. }) => Illegal,
         (Refunding { .. }, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (Refunding { .. }, Refused(Call::Refund)) => go.call_refused(),
+        (Refunding { .. }, Refused(_)) => Ignore(Superseded),
         (Refunding { .. }, DeadlinePassed) => go.ask_again(),
         (Refunding { goods: Goods::Sold }, CancelRequested) => Ignore(AlreadyPaid),
         (Refunding { goods: Goods::Released { .. } }, CancelRequested) => Ignore(AlreadyHolds),
@@ -281,6 +293,9 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Settling { .. }, PaymentFailed { .. }) => Illegal,
         (Settling { .. }, PaymentRefunded { late_capture: true, .. } | RefundFailed { late_capture: true, .. }) => Illegal,
         (Settling { .. }, Unanswered(_)) => Ignore(AwaitsDeadline),
+        (Settling { goods: Goods::Sold }, Refused(Call::Commit)) => go.call_refused(),
+        (Settling { goods: Goods::Released { .. } }, Refused(Call::Release)) => go.call_refused(),
+        (Settling { .. }, Refused(_)) => Ignore(Superseded),
         (Settling { .. }, DeadlinePassed) => go.ask_again(),
         (Settling { goods: Goods::Sold }, CancelRequested) => Ignore(AlreadyPaid),
         (Settling { goods: Goods::Released { .. } }, CancelRequested) => Ignore(AlreadyHolds),
@@ -302,7 +317,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Refunded { .. }, RefundAnswered(Refund::Pending | Refund::Refused(_)) | RefundFailed { late_capture: false, .. }) => Ignore(Superseded),
         (Refunded { .. }, RefundAnswered(Refund::NotCaptured) | PaymentFailed { .. }) => Illegal,
         (Refunded { .. }, PaymentRefunded { late_capture: true, .. } | RefundFailed { late_capture: true, .. }) => Illegal,
-        (Refunded { .. }, Unanswered(_) | DeadlinePassed) => Ignore(Ended),
+        (Refunded { .. }, Unanswered(_) | Refused(_) | DeadlinePassed) => Ignore(Ended),
         (Refunded { goods: Goods::Sold }, CancelRequested) => Ignore(AlreadyPaid),
         (Refunded { goods: Goods::Released { .. } }, CancelRequested) => Ignore(AlreadyHolds),
         (Refunded { .. }, RefundRequested | OperatorCompensated) => Ignore(AlreadyHolds),
@@ -322,7 +337,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Cancelled { .. }, RefundAnswered(_)) => Illegal,
         (Cancelled { .. }, PaymentRefunded { late_capture, .. }) => go.late_refund(*late_capture),
         (Cancelled { .. }, RefundFailed { late_capture, .. }) => go.late_refund_failed(*late_capture),
-        (Cancelled { .. }, Unanswered(_) | DeadlinePassed) => Ignore(Ended),
+        (Cancelled { .. }, Unanswered(_) | Refused(_) | DeadlinePassed) => Ignore(Ended),
         (Cancelled { .. }, CancelRequested | OperatorCompensated) => Ignore(AlreadyHolds),
         (Cancelled { .. }, RefundRequested) => Ignore(NotPaid),
         (Cancelled { .. }, OperatorRetried | HandlingPanicked { .. }) => Ignore(Ended),
@@ -335,7 +350,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Rejected { .. }, RequestAnswered(_) | VoidAnswered(_) | RefundAnswered(_)) => Illegal,
         (Rejected { .. }, PaymentSucceeded { .. } | PaymentFailed { .. }) => Illegal,
         (Rejected { .. }, PaymentRefunded { .. } | RefundFailed { .. }) => Illegal,
-        (Rejected { .. }, Unanswered(_) | DeadlinePassed) => Ignore(Ended),
+        (Rejected { .. }, Unanswered(_) | Refused(_) | DeadlinePassed) => Ignore(Ended),
         (Rejected { .. }, CancelRequested) => Ignore(NotCancellable),
         (Rejected { .. }, RefundRequested) => Ignore(NotPaid),
         (Rejected { .. }, OperatorCompensated) => Ignore(AlreadyHolds),
@@ -351,7 +366,7 @@ pub fn step(saga: &Saga, event: &SagaEvent, inputs: &Inputs<'_>) -> Stepped {
         (Stuck { .. }, RefundFailed { late_capture: false, .. }) => Ignore(IsStuck),
         (Stuck { .. }, PaymentRefunded { late_capture: true, .. }) => go.late_refund(true),
         (Stuck { .. }, RefundFailed { late_capture: true, .. }) => go.late_refund_failed(true),
-        (Stuck { .. }, Unanswered(_) | DeadlinePassed) => Ignore(IsStuck),
+        (Stuck { .. }, Unanswered(_) | Refused(_) | DeadlinePassed) => Ignore(IsStuck),
         (Stuck { .. }, CancelRequested | RefundRequested) => Ignore(IsStuck),
         (Stuck { at, .. }, OperatorRetried) => go.retried(at),
         (Stuck { at, reason }, OperatorCompensated) => go.compensated_stuck(at, *reason),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{Stage, created_snapshot, moved, succeeded};
 use actor_kit::TraceContext;
 use actor_kit::batch::WriteError;
-use order_saga::saga::{Ignored, ReserveAnswer};
+use order_saga::saga::{Ignored, ReserveAnswer, VoidCause};
 use order_saga::{
     CallError, CancelReason, Created, IdempotencyKey, InventoryRequest, JournalEntry, Journaled,
     OrderId, OrderStatus, Outcome, PaymentsRequest, Refusal, RefusalReason, RegistryMsg, SagaEvent,
@@ -119,6 +119,34 @@ async fn when_inventory_is_down_the_caller_learns_at_once() {
     let snapshot = created_snapshot(created.await.unwrap());
     assert_eq!(snapshot.saga.status(), OrderStatus::Pending);
     assert!(started.elapsed() < Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_void_that_is_refused_for_good_sets_the_order_aside_and_one_without_an_answer_does_not() {
+    let mut stage = Stage::new().await;
+    let cause = VoidCause::PaymentTimeout;
+    for (id, answer) in [(1, CallError::Unavailable), (2, CallError::Refused)] {
+        stage.store.insert(id, SagaStep::Voiding { cause });
+        let mut hanging = stage.store.get(id);
+        hanging.saga.missed_deadlines = SagaLimits::default().alert_deadlines;
+        let (reply, _) = actor_kit::Reply::channel();
+        let due = vec![hanging];
+        stage
+            .registry
+            .try_send(RegistryMsg::Resume { due, reply })
+            .unwrap();
+        stage.commit().await;
+        match stage.payments.next().await {
+            PaymentsRequest::Void { reply, .. } => reply.send(Err(answer)),
+            other => panic!("not Void: {other:?}"),
+        }
+        if answer == CallError::Refused {
+            let stuck = stage.commit_step().await.saga;
+            assert_eq!(stuck.saga_state(), SagaState::Stuck);
+        } else {
+            stage.journal.expect_none().await;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,8 +21,8 @@ use crate::store::OrderView;
 use crate::telemetry;
 use crate::wire;
 
-/// Longest token of a payment provider that is taken.
-const PAYMENT_METHOD_BYTES_MAX: usize = 200;
+/// Longest token of a payment provider that is taken: as long as payments takes it, or it could be neither charged nor voided.
+const PAYMENT_METHOD_BYTES_MAX: usize = 128;
 /// Longest idempotency key.
 const KEY_BYTES_MAX: usize = 255;
 /// SHA-256.
@@ -195,9 +195,9 @@ fn check(request: CreateOrderRequest, wait_max: Duration) -> Result<Checked, Sta
         request_fingerprint,
         wait_ms,
     } = request;
-    if !printable(&payment_method, PAYMENT_METHOD_BYTES_MAX) {
+    if !printable(&payment_method, PAYMENT_METHOD_BYTES_MAX) || payment_method.contains(' ') {
         return Err(status::invalid(format!(
-            "payment_method: 1 to {PAYMENT_METHOD_BYTES_MAX} printable ASCII characters"
+            "payment_method: 1 to {PAYMENT_METHOD_BYTES_MAX} printable ASCII characters without spaces"
         )));
     }
     let wait = u64::try_from(wait_ms)
@@ -290,6 +290,20 @@ mod tests {
                 "payment_method",
                 CreateOrderRequest {
                     payment_method: "tok\nok".to_owned(),
+                    ..request()
+                },
+            ),
+            (
+                "payment_method",
+                CreateOrderRequest {
+                    payment_method: "tok ok".to_owned(),
+                    ..request()
+                },
+            ),
+            (
+                "payment_method",
+                CreateOrderRequest {
+                    payment_method: "t".repeat(129),
                     ..request()
                 },
             ),

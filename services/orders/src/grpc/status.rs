@@ -116,29 +116,20 @@ pub(crate) fn admin(error: &AdminError) -> Status {
     Status::new(code, error.to_string())
 }
 
-/// What a failed call to another service means to a saga.
-pub(crate) fn call_error(status: &Status) -> CallError {
-    meaning(status.code())
-}
-
-/// What a failed item of an answered call means to a saga.
+/// What a failed item of an answered call means to a saga. A call that failed whole says nothing about any of its items: a certificate that
+/// has run out must not set every order aside. Nor does a mistake of the callee's own.
 pub(crate) fn item_error(item: &ItemError) -> CallError {
-    meaning(Code::from(item.code))
-}
-
-fn meaning(code: Code) -> CallError {
-    match code {
-        Code::InvalidArgument
-        | Code::NotFound
-        | Code::AlreadyExists
+    match Code::from(item.code) {
+        Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition => {
+            CallError::Refused
+        }
+        Code::Ok
         | Code::PermissionDenied
-        | Code::FailedPrecondition
         | Code::OutOfRange
         | Code::Unimplemented
         | Code::Internal
         | Code::DataLoss
-        | Code::Unauthenticated => CallError::Refused,
-        Code::Ok
+        | Code::Unauthenticated
         | Code::Cancelled
         | Code::Unknown
         | Code::DeadlineExceeded
@@ -162,7 +153,7 @@ pub(crate) fn item_refusal(item: &ItemError) -> ItemRefusal {
     match Code::from(item.code) {
         Code::NotFound => ItemRefusal::NotFound,
         Code::FailedPrecondition | Code::AlreadyExists => ItemRefusal::Conflict,
-        code => ItemRefusal::Other(meaning(code)),
+        _ => ItemRefusal::Other(item_error(item)),
     }
 }
 
@@ -200,8 +191,29 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_asked_again() {
-        assert_eq!(call_error(&Status::unavailable("")), CallError::Unavailable);
-        assert_eq!(call_error(&Status::unauthenticated("")), CallError::Refused);
+    fn only_what_an_item_says_is_held_against_its_order() {
+        let means = |code: Code| {
+            item_error(&ItemError {
+                code: code.into(),
+                message: String::new(),
+            })
+        };
+        for code in [
+            Code::InvalidArgument,
+            Code::NotFound,
+            Code::AlreadyExists,
+            Code::FailedPrecondition,
+        ] {
+            assert_eq!(means(code), CallError::Refused, "{code:?}");
+        }
+        for code in [
+            Code::Unauthenticated,
+            Code::PermissionDenied,
+            Code::Unimplemented,
+            Code::Internal,
+            Code::Unavailable,
+        ] {
+            assert_eq!(means(code), CallError::Unavailable, "{code:?}");
+        }
     }
 }

@@ -83,6 +83,7 @@ impl Gauges {
             ("release_refused", stuck.release_refused),
             ("refund_refused", stuck.refund_refused),
             ("payment_mismatch", stuck.payment_mismatch),
+            ("call_refused", stuck.call_refused),
             ("poison", stuck.poison),
         ] {
             self.stuck.record(count, &[KeyValue::new("reason", reason)]);

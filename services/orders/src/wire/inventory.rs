@@ -81,7 +81,7 @@ fn understood<T>(
         Some(answer) if answered.parse() == Ok(asked.0) => answer,
         _ => {
             error!(method, reservation_id = %asked, "inventory's answer cannot be understood");
-            Err(CallError::Refused)
+            Err(CallError::Unavailable)
         }
     }
 }
@@ -126,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_another_reservation_is_refused() {
+    fn an_answer_about_another_reservation_is_none() {
         let result = released(&Uuid::nil().to_string(), ReservationState::Released);
-        assert_eq!(release_answer(ID, &result), Err(CallError::Refused));
+        assert_eq!(release_answer(ID, &result), Err(CallError::Unavailable));
     }
 
     #[test]
-    fn a_hold_without_a_price_is_refused() {
+    fn a_hold_without_a_price_is_no_answer() {
         let result = proto::ReserveResult {
             reservation_id: ID.to_string(),
             outcome: Some(proto::reserve_result::Outcome::Held(proto::Held {
@@ -141,7 +141,7 @@ mod tests {
                 lines: vec![],
             })),
         };
-        assert_eq!(reserve_answer(ID, result), Err(CallError::Refused));
+        assert_eq!(reserve_answer(ID, result), Err(CallError::Unavailable));
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn answered(
 
 fn misunderstood(method: &'static str, payment_id: PaymentId) -> CallError {
     error!(method, %payment_id, "payments' answer cannot be understood");
-    CallError::Refused
+    CallError::Unavailable
 }
 
 pub(crate) fn request_answer(
@@ -66,7 +66,7 @@ pub(crate) fn request_answer(
     match answered("RequestPayment", payment_id, result)? {
         Answered::Known(payment) => state(payment_id, &payment),
         Answered::Conflict => Ok(RequestAnswer::Mismatch),
-        Answered::NotKnown => Err(misunderstood("RequestPayment", payment_id)),
+        Answered::NotKnown => Err(CallError::Refused),
     }
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn void_answer(
             }
         },
         Answered::Conflict => Ok(VoidAnswer::Mismatch),
-        Answered::NotKnown => Err(misunderstood("VoidPayment", payment_id)),
+        Answered::NotKnown => Err(CallError::Refused),
     }
 }
 
@@ -203,7 +203,13 @@ mod tests {
     #[test]
     fn a_void_that_only_answers_requested_is_not_believed() {
         let result = known(PaymentState::Requested, RefundState::Unspecified);
-        assert_eq!(void_answer(ID, result), Err(CallError::Refused));
+        assert_eq!(void_answer(ID, result), Err(CallError::Unavailable));
+    }
+
+    #[test]
+    fn parameters_that_payments_does_not_take_are_a_refusal() {
+        assert_eq!(void_answer(ID, failed(3)), Err(CallError::Refused));
+        assert_eq!(void_answer(ID, failed(16)), Err(CallError::Unavailable));
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Books {
     payments: Mutex<HashMap<String, payments::Payment>>,
     pub(crate) inventory_is_down: AtomicBool,
     pub(crate) payments_is_down: AtomicBool,
+    /// Payments does not take what it is told about payments that are to be voided.
+    pub(crate) voids_are_refused: AtomicBool,
     /// Payments answers requests with REQUESTED: the charge is under way.
     pub(crate) charges_hang: AtomicBool,
     pub(crate) reserve_calls: AtomicUsize,
@@ -147,6 +149,17 @@ fn result(payment: payments::Payment) -> payments::PaymentResult {
     }
 }
 
+fn invalid(item: &payments::PaymentParameters) -> payments::PaymentResult {
+    let error = common::ItemError {
+        code: tonic::Code::InvalidArgument.into(),
+        message: "payment_method".to_owned(),
+    };
+    payments::PaymentResult {
+        payment_id: item.payment_id.clone(),
+        outcome: Some(payments::payment_result::Outcome::Error(error)),
+    }
+}
+
 fn up(down: &AtomicBool) -> Result<(), Status> {
     if down.load(Ordering::SeqCst) {
         Err(Status::unavailable("down"))
@@ -246,8 +259,12 @@ impl PaymentsService for Api {
         request: Request<payments::VoidPaymentRequest>,
     ) -> Result<Response<payments::VoidPaymentResponse>, Status> {
         up(&self.0.payments_is_down)?;
+        let refused = self.0.voids_are_refused.load(Ordering::SeqCst);
         let items = request.into_inner().items;
         let results = items.iter().map(|item| {
+            if refused {
+                return invalid(item);
+            }
             self.0.payment(item, PaymentState::Voided, |payment| {
                 if payment.state() == PaymentState::Requested {
                     payment.set_state(PaymentState::Voided);

@@ -435,6 +435,25 @@ async fn cancels_and_refunds_give_everything_back() {
 }
 
 #[tokio::test]
+async fn an_order_whose_void_is_refused_again_and_again_is_set_aside_for_people() {
+    let shop = Shop::open().await;
+    let books = &shop.neighbours.books;
+    books.charges_hang.store(true, Ordering::SeqCst);
+    books.voids_are_refused.store(true, Ordering::SeqCst);
+    let replica = shop
+        .replica_with(|config| config.saga.alert_deadlines = 1)
+        .await;
+    let order = replica.created(request()).await;
+    replica.cancel(order.order_id).await.unwrap();
+    replica
+        .reaches(order.order_id, OrderStatus::CancelPending, "STUCK")
+        .await;
+    let reason = "SELECT details->>'reason' FROM orders";
+    assert_eq!(shop.bench.text(reason).await, "call_refused");
+    replica.service.stop().await;
+}
+
+#[tokio::test]
 async fn orders_are_listed_page_by_page_and_only_to_their_customer() {
     let shop = Shop::open().await;
     let replica = shop.replica().await;

@@ -28,14 +28,18 @@ impl Moves<'_> {
                 reason: cause.into(),
             },
             (AwaitingPayment | Voiding { .. }, _) => Voiding { cause },
-            (Committing | CommittingForRefund, StuckReason::CommitRefused) => {
-                ReleasingForRefund { cause }
-            }
+            (
+                Committing | CommittingForRefund,
+                StuckReason::CommitRefused | StuckReason::CallRefused,
+            ) => ReleasingForRefund { cause },
             (Committing | CommittingForRefund, _) => CommittingForRefund,
             (ReleasingForRefund { .. }, StuckReason::ReleaseRefused) => {
                 Refunding { goods: Goods::Sold }
             }
-            (Settling { goods: Goods::Sold }, StuckReason::CommitRefused) => Settling {
+            (
+                Settling { goods: Goods::Sold },
+                StuckReason::CommitRefused | StuckReason::CallRefused,
+            ) => Settling {
                 goods: Goods::Released { cause },
             },
             (
@@ -63,11 +67,11 @@ impl Moves<'_> {
     pub(in crate::saga) fn resolved(
         self,
         at: &SagaStep,
-        reason: StuckReason,
+        why: StuckReason,
         resolution: Resolution,
     ) -> Stepped {
         use Resolution as To;
-        let refused = stock_refused(reason);
+        let refused = stock_refused(why);
         let reason = CancelReason::Operator;
         match (resolution, at) {
             (To::Cancelled, Releasing { .. }) if refused => {
@@ -82,7 +86,7 @@ impl Moves<'_> {
                 self.refunded_by_hand(Goods::Sold, refused)
             }
             // What the stock does not release is sold.
-            (To::Refunded, ReleasingForRefund { .. }) if refused => {
+            (To::Refunded, ReleasingForRefund { .. }) if why == StuckReason::ReleaseRefused => {
                 self.refunded_by_hand(Goods::Sold, refused)
             }
             (To::Refunded, ReleasingForRefund { cause }) => {
@@ -103,10 +107,10 @@ impl Moves<'_> {
     }
 }
 
-/// Whether the order was set aside because the stock does not do its part: asking it once more leads nowhere.
-const fn stock_refused(reason: StuckReason) -> bool {
-    match reason {
-        StuckReason::CommitRefused | StuckReason::ReleaseRefused => true,
+/// Whether an order that waited for the stock was set aside because the stock does not do its part: asking it once more leads nowhere.
+const fn stock_refused(why: StuckReason) -> bool {
+    match why {
+        StuckReason::CommitRefused | StuckReason::ReleaseRefused | StuckReason::CallRefused => true,
         StuckReason::RefundRefused | StuckReason::PaymentMismatch | StuckReason::Poison => false,
     }
 }

@@ -188,6 +188,7 @@ fn stuck_reasons(at: &SagaStep) -> Vec<StuckReason> {
         StuckReason::ReleaseRefused,
         StuckReason::RefundRefused,
         StuckReason::PaymentMismatch,
+        StuckReason::CallRefused,
         StuckReason::Poison,
     ]
     .into_iter()
@@ -213,6 +214,7 @@ fn stuck_reasons(at: &SagaStep) -> Vec<StuckReason> {
             at,
             SagaStep::AwaitingPayment | SagaStep::Voiding { .. } | SagaStep::Refunding { .. }
         ),
+        StuckReason::CallRefused => !matches!(at, SagaStep::Reserving | SagaStep::AwaitingPayment),
         StuckReason::Poison => true,
     })
     .collect()
@@ -239,7 +241,7 @@ fn event_after(event: &SagaEvent) -> Option<SagaEvent> {
     use SagaEvent::{
         CancelRequested, CommitAnswered, DeadlinePassed, HandlingPanicked, OperatorCompensated,
         OperatorResolved, OperatorRetried, PaymentFailed, PaymentRefunded, PaymentSucceeded,
-        RefundAnswered, RefundFailed, RefundRequested, ReleaseAnswered, RequestAnswered,
+        RefundAnswered, RefundFailed, RefundRequested, Refused, ReleaseAnswered, RequestAnswered,
         ReserveAnswered, Unanswered, VoidAnswered,
     };
     let payment_id = payment_id();
@@ -287,7 +289,13 @@ fn event_after(event: &SagaEvent) -> Option<SagaEvent> {
         Unanswered(Call::Commit) => Unanswered(Call::Request),
         Unanswered(Call::Request) => Unanswered(Call::Void),
         Unanswered(Call::Void) => Unanswered(Call::Refund),
-        Unanswered(Call::Refund) => PaymentSucceeded { payment_id },
+        Unanswered(Call::Refund) => Refused(Call::Reserve),
+        Refused(Call::Reserve) => Refused(Call::Release),
+        Refused(Call::Release) => Refused(Call::Commit),
+        Refused(Call::Commit) => Refused(Call::Request),
+        Refused(Call::Request) => Refused(Call::Void),
+        Refused(Call::Void) => Refused(Call::Refund),
+        Refused(Call::Refund) => PaymentSucceeded { payment_id },
         PaymentSucceeded { .. } => PaymentFailed {
             payment_id,
             reason: reason(),
@@ -329,6 +337,7 @@ pub(crate) fn label(event: &SagaEvent) -> String {
         SagaEvent::VoidAnswered(answer) => format!("void answered {}", word(answer)),
         SagaEvent::RefundAnswered(answer) => format!("refund answered {}", word(answer)),
         SagaEvent::Unanswered(call) => format!("{} unanswered", word(call).to_lowercase()),
+        SagaEvent::Refused(call) => format!("{} refused", word(call).to_lowercase()),
         SagaEvent::PaymentRefunded {
             late_capture: true, ..
         } => "payment_refunded (late)".to_owned(),

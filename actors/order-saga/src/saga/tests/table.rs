@@ -7,8 +7,9 @@ use super::samples::{events, label, saga_in, steps};
 use crate::ids::{PaymentId, Version};
 use crate::limits::SagaLimits;
 use crate::saga::{
-    CommitAnswer, DurableEffect, Ignored, Inputs, Next, ReleaseAnswer, Resolution, Saga, SagaEvent,
-    SagaStep, Stepped, StuckReason, VoidCause, VolatileEffect, Wake, accept, resume, step,
+    Call, CommitAnswer, DurableEffect, Ignored, Inputs, Next, ReleaseAnswer, Resolution, Saga,
+    SagaEvent, SagaStep, Stepped, StuckReason, VoidCause, VolatileEffect, Wake, accept, resume,
+    step,
 };
 
 fn decide(saga: &Saga, event: &SagaEvent) -> Stepped {
@@ -229,11 +230,11 @@ fn a_resolution_ends_an_order_only_when_the_stock_has_had_its_say() {
             continue;
         }
         seen += 1;
-        let has_its_say = matches!(
-            (&**at, reason),
-            (SagaStep::Refunding { .. }, _)
-                | (_, StuckReason::CommitRefused | StuckReason::ReleaseRefused)
-        );
+        let has_its_say = match reason {
+            StuckReason::CommitRefused | StuckReason::ReleaseRefused => true,
+            StuckReason::CallRefused => !matches!(**at, SagaStep::Voiding { .. }),
+            _ => matches!(**at, SagaStep::Refunding { .. }),
+        };
         assert_eq!(next.saga.step.is_at_rest(), has_its_say, "{before:?}");
         let asks_stock = |effect: &VolatileEffect| {
             matches!(
@@ -324,6 +325,52 @@ fn deadlines_grow_up_to_the_cap_and_reserving_gives_up() {
     }
     assert_eq!(saga.step.name(), "releasing");
     assert_eq!(waits, [1, 2, 4, 8, 16, limits.first_deadline.as_secs()]);
+}
+
+/// Only the step's own command, and only after as many deadlines as a silent callee is given before people hear of it.
+#[test]
+fn a_command_that_is_refused_again_and_again_needs_people() {
+    let limits = SagaLimits::default();
+    let mut set_aside = vec![];
+    for step in steps() {
+        for call in [
+            Call::Reserve,
+            Call::Release,
+            Call::Commit,
+            Call::Request,
+            Call::Void,
+            Call::Refund,
+        ] {
+            let mut saga = saga_in(step.clone());
+            let refused = SagaEvent::Refused(call);
+            saga.missed_deadlines = limits.alert_deadlines - 1;
+            assert!(matches!(decide(&saga, &refused), Stepped::Ignore(_)));
+            saga.missed_deadlines += 1;
+            let Stepped::Next(next) = decide(&saga, &refused) else {
+                continue;
+            };
+            assert_eq!(
+                next.saga.step,
+                SagaStep::Stuck {
+                    at: Box::new(step.clone()),
+                    reason: StuckReason::CallRefused
+                }
+            );
+            set_aside.push((step.name(), call));
+        }
+    }
+    set_aside.dedup();
+    let never_give_up = [
+        ("voiding", Call::Void),
+        ("releasing", Call::Release),
+        ("committing", Call::Commit),
+        ("committing_for_refund", Call::Commit),
+        ("releasing_for_refund", Call::Release),
+        ("refunding", Call::Refund),
+        ("settling", Call::Commit),
+        ("settling", Call::Release),
+    ];
+    assert_eq!(set_aside, never_give_up);
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub struct StuckSagas {
     pub release_refused: i64,
     pub refund_refused: i64,
     pub payment_mismatch: i64,
+    pub call_refused: i64,
     pub poison: i64,
 }
 #[derive(Debug, Clone, PartialEq, Copy)]
@@ -338,7 +339,7 @@ impl ActiveSagasStmt {
 pub struct StuckSagasStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn stuck_sagas() -> StuckSagasStmt {
     StuckSagasStmt(
-        "SELECT count(*) FILTER (WHERE details->>'reason' = 'commit_refused') AS commit_refused, count(*) FILTER (WHERE details->>'reason' = 'release_refused') AS release_refused, count(*) FILTER (WHERE details->>'reason' = 'refund_refused') AS refund_refused, count(*) FILTER (WHERE details->>'reason' = 'payment_mismatch') AS payment_mismatch, count(*) FILTER (WHERE details->>'reason' = 'poison') AS poison FROM orders WHERE saga_state = 'STUCK'",
+        "SELECT count(*) FILTER (WHERE details->>'reason' = 'commit_refused') AS commit_refused, count(*) FILTER (WHERE details->>'reason' = 'release_refused') AS release_refused, count(*) FILTER (WHERE details->>'reason' = 'refund_refused') AS refund_refused, count(*) FILTER (WHERE details->>'reason' = 'payment_mismatch') AS payment_mismatch, count(*) FILTER (WHERE details->>'reason' = 'call_refused') AS call_refused, count(*) FILTER (WHERE details->>'reason' = 'poison') AS poison FROM orders WHERE saga_state = 'STUCK'",
         None,
     )
 }
@@ -365,7 +366,8 @@ impl StuckSagasStmt {
                     release_refused: row.try_get(1)?,
                     refund_refused: row.try_get(2)?,
                     payment_mismatch: row.try_get(3)?,
-                    poison: row.try_get(4)?,
+                    call_refused: row.try_get(4)?,
+                    poison: row.try_get(5)?,
                 })
             },
             mapper: |it| StuckSagas::from(it),
