@@ -31,7 +31,7 @@ use crate::ids::Version;
 use crate::links::Links;
 use crate::messages::{Delivery, Outcome};
 use crate::metrics;
-use crate::ports::{Snapshot, StoreUnavailable};
+use crate::ports::{Found, Snapshot, StoreUnavailable};
 use crate::saga::{Call, Inputs, Next, SagaEvent, SagaState, Stepped, resume, step};
 use messages::Own;
 pub(crate) use messages::{Birth, CoordinatorMsg};
@@ -117,13 +117,13 @@ impl SagaCoordinator {
         self.queue.push_back(Todo::own(event, trace));
     }
 
-    fn on_loaded(&mut self, loaded: Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>) {
+    fn on_loaded(&mut self, loaded: Result<Result<Vec<Found>, StoreUnavailable>, TaskPanicked>) {
         let Work::Loading(todo) = std::mem::replace(&mut self.work, Work::Idle) else {
             return;
         };
         match loaded {
             Ok(Ok(mut found)) => match found.pop() {
-                Some(snapshot) => {
+                Some(Found::Saga(snapshot)) => {
                     self.state = snapshot;
                     self.doubtful = false;
                     self.waiters.tell(&self.state, Instant::now());
@@ -131,14 +131,17 @@ impl SagaCoordinator {
                         self.queue.push_front(todo.reloaded());
                     }
                 }
+                Some(Found::Unreadable(_)) => self.not_loaded(todo),
                 None => self.end_as_not_found(todo),
             },
-            Ok(Err(StoreUnavailable)) | Err(_) => {
-                self.doubtful = true;
-                if let Some(todo) = todo {
-                    todo.answer(Outcome::Unavailable);
-                }
-            }
+            Ok(Err(StoreUnavailable)) | Err(_) => self.not_loaded(todo),
+        }
+    }
+
+    fn not_loaded(&mut self, todo: Option<Box<Todo>>) {
+        self.doubtful = true;
+        if let Some(todo) = todo {
+            todo.answer(Outcome::Unavailable);
         }
     }
 

@@ -64,7 +64,7 @@ pub use model::{
     RefusalReason, Shortage, Sku,
 };
 pub use ports::{
-    CallError, InventoryRequest, OrderMoved, PaymentParameters, PaymentsRequest, SagaStore,
+    CallError, Found, InventoryRequest, OrderMoved, PaymentParameters, PaymentsRequest, SagaStore,
     Snapshot, StoreUnavailable,
 };
 pub use registry::SagaRegistry;

@@ -129,6 +129,15 @@ pub struct Snapshot {
     pub updated_at: OffsetDateTime,
 }
 
+/// What is stored of an order that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Its saga.
+    Saga(Snapshot),
+    /// Its row is there and this replica cannot read it: it is damaged, or a newer release wrote it. The store has logged why.
+    Unreadable(OrderId),
+}
+
 /// The database cannot be read at the moment. The store has logged why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the order store is not available")]
@@ -139,11 +148,12 @@ pub type PortFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreUnavailable>
 
 /// Reads of stored sagas. Calls run beside the actors, on the service's read pool.
 pub trait SagaStore: Send + Sync + 'static {
-    /// The sagas with these ids, in any order, in one round trip. Unknown ids are left out.
-    fn load(&self, ids: Vec<OrderId>) -> PortFuture<Vec<Snapshot>>;
+    /// What is stored of the orders with these ids, in any order, in one round trip. Only unknown ids are left out: an order that cannot be
+    /// read exists.
+    fn load(&self, ids: Vec<OrderId>) -> PortFuture<Vec<Found>>;
 
     /// Up to `limit` sagas whose `wake_at` has passed, oldest first. Moves their `wake_at` by `lease` in the same statement and skips
-    /// rows that another replica is claiming.
+    /// rows that another replica is claiming. A saga that cannot be read is left out and comes due again.
     fn claim_due(&self, limit: usize, lease: std::time::Duration) -> PortFuture<Vec<Snapshot>>;
 
     /// The present versions of these orders, in any order.

@@ -35,11 +35,13 @@ FROM orders
 WHERE order_id = ANY(:order_ids);
 
 --! overdue_sagas
--- How many sagas on their way forward are older than they should be; counts up to `count_max`.
+-- How many sagas on their way forward are older than they should be; counts up to `count_max`. A waiting saga moves with each deadline, a
+-- minute apart at most: one that has not moved for a quarter of an hour cannot be read, and turning customers away does not help it.
 SELECT count(*) AS overdue
 FROM (
     SELECT FROM orders
     WHERE wake_at IS NOT NULL AND saga_state = 'RUNNING' AND created_at < now() - make_interval(secs => :age_secs)
+      AND updated_at > now() - interval '15 minutes'
     LIMIT :count_max
 ) old;
 

@@ -2,7 +2,7 @@
 //! only one that writes orders.
 //!
 //! Every read is bounded in time. A database that is away is an answer, logged here once per read; a row that cannot be understood is
-//! left out and logged as an error, so that its neighbours go on.
+//! logged as an error and told apart from one that is not there, and its neighbours go on.
 
 mod rows;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use order_saga::ports::PortFuture;
 use order_saga::{
-    Cents, Currency, CustomerId, Installation, OrderId, OrderStatus, SagaStore, Snapshot,
+    Cents, Currency, CustomerId, Found, Installation, OrderId, OrderStatus, SagaStore, Snapshot,
     StoreUnavailable, Version,
 };
 use orders_sql::queries::{reads, sagas};
@@ -147,7 +147,7 @@ impl OrderStore {
             .collect())
     }
 
-    /// How many sagas on their way forward are older than `age`; counts up to `count_max`.
+    /// How many sagas on their way forward are older than `age`, but for those that nobody can move; counts up to `count_max`.
     pub(crate) async fn overdue_sagas(
         &self,
         age: Duration,
@@ -242,7 +242,7 @@ impl OrderStore {
             .collect())
     }
 
-    async fn load(&self, ids: Vec<OrderId>) -> Result<Vec<Snapshot>, StoreUnavailable> {
+    async fn load(&self, ids: Vec<OrderId>) -> Result<Vec<Found>, StoreUnavailable> {
         let installation = self.installation().await?;
         let ids: Vec<i64> = ids.into_iter().map(|id| id.0).collect();
         let client = self.client().await?;
@@ -250,7 +250,7 @@ impl OrderStore {
             .bounded(sagas::load_sagas().bind(&client, &ids).all())
             .await;
         let stored = self.settle(client, read)?;
-        Ok(rows::snapshots(stored, installation))
+        Ok(rows::found(stored, installation))
     }
 
     async fn claim_due(
@@ -269,7 +269,13 @@ impl OrderStore {
             )
             .await;
         let stored = self.settle(client, claim)?;
-        Ok(rows::snapshots(stored, installation))
+        let claimed = rows::found(stored, installation).into_iter();
+        Ok(claimed
+            .filter_map(|one| match one {
+                Found::Saga(snapshot) => Some(snapshot),
+                Found::Unreadable(_) => None,
+            })
+            .collect())
     }
 
     async fn versions(
@@ -290,7 +296,7 @@ impl OrderStore {
 }
 
 impl SagaStore for OrderStore {
-    fn load(&self, ids: Vec<OrderId>) -> PortFuture<Vec<Snapshot>> {
+    fn load(&self, ids: Vec<OrderId>) -> PortFuture<Vec<Found>> {
         let store = self.clone();
         Box::pin(async move { Self::load(&store, ids).await })
     }

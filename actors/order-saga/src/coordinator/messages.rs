@@ -7,7 +7,7 @@ use super::waiters::Waiter;
 use crate::ids::Version;
 use crate::journal::{IdempotencyKey, Journaled};
 use crate::messages::Delivery;
-use crate::ports::{Snapshot, StoreUnavailable};
+use crate::ports::{Found, StoreUnavailable};
 use crate::saga::{Next, SagaEvent};
 
 /// What a coordinator is told; all but `Own` come from the registry, which counts them.
@@ -44,7 +44,7 @@ pub(crate) enum Own {
     /// The journal has decided.
     Written(WriteResult<Journaled>),
     /// The saga was read again.
-    Loaded(Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>),
+    Loaded(Result<Result<Vec<Found>, StoreUnavailable>, TaskPanicked>),
     /// Somebody's time is up.
     WaitersDue(Generation),
     /// The registry says whether it has forgotten us.

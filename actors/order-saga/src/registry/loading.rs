@@ -1,5 +1,6 @@
 //! Orders that are not active: read together, started when they are there, refused when they are not.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use actor_kit::{Ctx, Permit, TaskPanicked};
@@ -10,7 +11,7 @@ use super::own::{Inner, Own};
 use crate::coordinator::CoordinatorMsg;
 use crate::ids::OrderId;
 use crate::messages::{Outcome, RegistryMsg};
-use crate::ports::{Snapshot, StoreUnavailable};
+use crate::ports::{Found, StoreUnavailable};
 
 /// A message for an order that is being loaded. It keeps its sender's place in the registry's mailbox, so that a slow database cannot
 /// pile them up.
@@ -23,10 +24,10 @@ impl SagaRegistry {
     pub(super) async fn on_loaded(
         &mut self,
         ids: Vec<OrderId>,
-        loaded: Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>,
+        loaded: Result<Result<Vec<Found>, StoreUnavailable>, TaskPanicked>,
         ctx: &Ctx<Self>,
     ) {
-        let (found, outcome) = match loaded {
+        let (found, absent) = match loaded {
             Ok(Ok(found)) => (found, Refusal::NotFound),
             Ok(Err(StoreUnavailable)) => (vec![], Refusal::Unavailable),
             Err(panicked) => {
@@ -34,7 +35,15 @@ impl SagaRegistry {
                 (vec![], Refusal::Unavailable)
             }
         };
-        for snapshot in found {
+        let mut unreadable = HashSet::new();
+        for one in found {
+            let snapshot = match one {
+                Found::Saga(snapshot) => snapshot,
+                Found::Unreadable(order_id) => {
+                    unreadable.insert(order_id);
+                    continue;
+                }
+            };
             let order_id = snapshot.saga.order.order_id;
             let Some(parcels) = self.loading.remove(&order_id) else {
                 continue;
@@ -47,6 +56,12 @@ impl SagaRegistry {
             }
         }
         for id in ids {
+            // Whoever is told that there is no such order gives up for good: a customer's cancel, the consumer of an event.
+            let outcome = if unreadable.contains(&id) {
+                Refusal::Unavailable
+            } else {
+                absent
+            };
             for parcel in self.loading.remove(&id).into_iter().flatten() {
                 // It may have become active meanwhile, by a sweep.
                 if self.active.contains_key(&id) {

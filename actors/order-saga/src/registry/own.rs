@@ -4,7 +4,7 @@ use actor_kit::{Reply, TaskPanicked};
 
 use crate::coordinator::waiters::Waiter;
 use crate::ids::OrderId;
-use crate::ports::{Snapshot, StoreUnavailable};
+use crate::ports::{Found, StoreUnavailable};
 
 /// What the registry and its coordinators tell it; opaque.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) enum Inner {
     },
     Loaded {
         ids: Vec<OrderId>,
-        loaded: Result<Result<Vec<Snapshot>, StoreUnavailable>, TaskPanicked>,
+        loaded: Result<Result<Vec<Found>, StoreUnavailable>, TaskPanicked>,
     },
 }
 

@@ -59,6 +59,32 @@ async fn while_the_database_cannot_be_read_senders_are_told_to_come_again() {
     assert_eq!(stage.view().await.loading, 0);
 }
 
+/// "There is no such order" would be believed: the customer's cancel is lost, the event a dead letter.
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_row_makes_no_sense_is_not_denied_and_goes_on_when_it_is_repaired() {
+    let mut stage = Stage::new().await;
+    stage.store.insert(1, SagaStep::AwaitingPayment);
+    stage.store.damaged.lock().unwrap().insert(OrderId(1));
+
+    let answers = stage.deliver_all([1, 2].map(|id| (id, succeeded(id))));
+    let awaited = stage.wait_for(1, Until::Settled, Duration::from_secs(1));
+
+    let mut outcomes = vec![];
+    for answer in answers {
+        outcomes.push(answer.await.unwrap());
+    }
+    assert_eq!(outcomes, [Outcome::Unavailable, Outcome::NotFound]);
+    assert_eq!(awaited.await.unwrap(), Awaited::Unavailable);
+    assert_eq!(stage.view().await.loading, 0);
+    stage.store.damaged.lock().unwrap().clear();
+    let outcome = stage.deliver(1, succeeded(1));
+    stage.commit().await;
+    assert_eq!(
+        moved(outcome.await.unwrap()).saga.status(),
+        OrderStatus::Paid
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_customers_order_does_not_exist() {
     let mut stage = Stage::new().await;

@@ -11,11 +11,11 @@ use actor_kit::{Answer, Mailbox, Reply, TraceContext};
 use order_saga::ports::PortFuture;
 use order_saga::saga::{CommitAnswer, Next, ReleaseAnswer, ReserveAnswer, Stepped, VoidAnswer};
 use order_saga::{
-    Await, Awaited, Cents, Create, Created, CustomerId, Delivery, IdempotencyKey, Installation,
-    InventoryRequest, JournalEntry, JournalMsg, Journaled, Line, Links, Order, OrderId, OrderMoved,
-    Outcome, PaymentMethod, PaymentsRequest, PricedLine, Quote, RegistryMsg, RegistryView,
-    SagaEvent, SagaLimits, SagaRegistry, SagaStep, SagaStore, Sku, Snapshot, StoreUnavailable,
-    TailMsg, Transition, Until, Version,
+    Await, Awaited, Cents, Create, Created, CustomerId, Delivery, Found, IdempotencyKey,
+    Installation, InventoryRequest, JournalEntry, JournalMsg, Journaled, Line, Links, Order,
+    OrderId, OrderMoved, Outcome, PaymentMethod, PaymentsRequest, PricedLine, Quote, RegistryMsg,
+    RegistryView, SagaEvent, SagaLimits, SagaRegistry, SagaStep, SagaStore, Sku, Snapshot,
+    StoreUnavailable, TailMsg, Transition, Until, Version,
 };
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
@@ -67,6 +67,8 @@ pub(crate) struct MemoryStore {
     pub(crate) loads: AtomicU32,
     pub(crate) claims: AtomicU32,
     pub(crate) down: AtomicBool,
+    /// Whose rows make no sense.
+    pub(crate) damaged: Mutex<HashSet<OrderId>>,
     /// While a test holds all of its permits, loads hang.
     pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
 }
@@ -184,12 +186,21 @@ impl MemoryStore {
 pub(crate) struct Port(pub(crate) Arc<MemoryStore>);
 
 impl SagaStore for Port {
-    fn load(&self, ids: Vec<OrderId>) -> PortFuture<Vec<Snapshot>> {
+    fn load(&self, ids: Vec<OrderId>) -> PortFuture<Vec<Found>> {
         self.0.loads.fetch_add(1, Ordering::Relaxed);
         let store = Arc::clone(&self.0);
         self.0.available(move || {
             let rows = store.rows.lock().unwrap();
-            ids.iter().filter_map(|id| rows.get(id).cloned()).collect()
+            let damaged = store.damaged.lock().unwrap();
+            let found = |id: &OrderId| {
+                let snapshot = rows.get(id)?.clone();
+                Some(if damaged.contains(id) {
+                    Found::Unreadable(*id)
+                } else {
+                    Found::Saga(snapshot)
+                })
+            };
+            ids.iter().filter_map(found).collect()
         })
     }
 

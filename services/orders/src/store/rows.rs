@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actor_kit::TraceContext;
 use order_saga::saga::SagaDetails;
 use order_saga::{
-    CancelReason, Cents, CustomerId, Installation, Line, Order, OrderId, OrderStatus,
+    CancelReason, Cents, CustomerId, Found, Installation, Line, Order, OrderId, OrderStatus,
     PaymentMethod, PricedLine, Quote, Saga, SagaIds, SagaState, Snapshot, StoreUnavailable,
     Version,
 };
@@ -29,17 +29,17 @@ fn json<T: serde::de::DeserializeOwned>(column: &'static str, text: &str) -> Res
     serde_json::from_str(text).map_err(|error| RowError::Json(column, error))
 }
 
-/// The sagas that can be understood.
-pub(super) fn snapshots(stored: Vec<StoredSaga>, installation: Installation) -> Vec<Snapshot> {
+/// The sagas, each as far as it can be understood.
+pub(super) fn found(stored: Vec<StoredSaga>, installation: Installation) -> Vec<Found> {
     stored
         .into_iter()
-        .filter_map(|row| {
+        .map(|row| {
             let order_id = OrderId(row.order_id);
             match snapshot(row, installation) {
-                Ok(snapshot) => Some(snapshot),
+                Ok(snapshot) => Found::Saga(snapshot),
                 Err(error) => {
                     misunderstood(order_id, &error);
-                    None
+                    Found::Unreadable(order_id)
                 }
             }
         })

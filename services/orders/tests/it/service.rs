@@ -597,6 +597,35 @@ async fn overdue_orders_close_the_door_until_they_have_ended() {
 }
 
 #[tokio::test]
+async fn an_order_whose_row_cannot_be_read_closes_no_door_and_is_not_denied() {
+    let shop = Shop::open().await;
+    let replica = shop
+        .replica_with(|config| {
+            // Nothing moves the order before its row is damaged.
+            config.saga.first_deadline = Duration::from_secs(60);
+            config.limits.overdue_age = Duration::from_millis(1);
+            config.limits.overdue_sagas_max = 1;
+            config.limits.overdue_interval = Duration::from_millis(20);
+        })
+        .await;
+    let order_id = replica.created(request()).await.order_id;
+    eventually("an overdue order closes the door", async || {
+        let answer = replica.create(request()).await;
+        answer.is_err_and(|refused| refused.code() == Code::ResourceExhausted)
+    })
+    .await;
+    let damage = "UPDATE orders SET lines = '[{}]', updated_at = now() - interval '16 minutes'";
+    shop.bench.owner.execute(damage, &[]).await.unwrap();
+    eventually("the door is open", async || {
+        replica.create(request()).await.is_ok()
+    })
+    .await;
+    let refused = replica.cancel(order_id).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    replica.service.stop().await;
+}
+
+#[tokio::test]
 async fn one_trace_runs_from_the_request_through_rows_and_calls() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
     let shop = Shop::open().await;

@@ -617,7 +617,7 @@ impl VersionsStmt {
 pub struct OverdueSagasStmt(&'static str, Option<tokio_postgres::Statement>);
 pub fn overdue_sagas() -> OverdueSagasStmt {
     OverdueSagasStmt(
-        "SELECT count(*) AS overdue FROM ( SELECT FROM orders WHERE wake_at IS NOT NULL AND saga_state = 'RUNNING' AND created_at < now() - make_interval(secs => $1) LIMIT $2 ) old",
+        "SELECT count(*) AS overdue FROM ( SELECT FROM orders WHERE wake_at IS NOT NULL AND saga_state = 'RUNNING' AND created_at < now() - make_interval(secs => $1) AND updated_at > now() - interval '15 minutes' LIMIT $2 ) old",
         None,
     )
 }
