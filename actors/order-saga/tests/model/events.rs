@@ -3,7 +3,7 @@
 use order_saga::Order;
 use order_saga::saga::{
     CancelReason, CommitAnswer, OrderEvent, RefundAnswer, ReleaseAnswer, RequestAnswer,
-    ReserveAnswer, SagaEvent, VoidAnswer, VoidCause, VolatileEffect,
+    ReserveAnswer, Resolution, SagaEvent, VoidAnswer, VoidCause, VolatileEffect,
 };
 
 use crate::glue;
@@ -72,7 +72,14 @@ pub(crate) const fn poison() -> SagaEvent {
     SagaEvent::HandlingPanicked { times: 3 }
 }
 
-/// Everything that can happen to a saga, but for resolutions by hand, which say what people did elsewhere.
+/// What operators can say about the money of an order that was set aside.
+pub(crate) const RESOLUTIONS: [Resolution; 3] = [
+    Resolution::Cancelled,
+    Resolution::Completed,
+    Resolution::Refunded,
+];
+
+/// Everything that can happen to a saga.
 pub(crate) fn events(order: &Order) -> Vec<SagaEvent> {
     let payment_id = order.ids.payment_id;
     let declined = || "declined".to_owned();
@@ -90,6 +97,7 @@ pub(crate) fn events(order: &Order) -> Vec<SagaEvent> {
             reason: declined(),
         },
     ];
+    events.extend(RESOLUTIONS.map(SagaEvent::OperatorResolved));
     for late_capture in [false, true] {
         events.push(SagaEvent::PaymentRefunded {
             payment_id,

@@ -18,7 +18,7 @@ use order_saga::{
 use uuid::Uuid;
 
 use crate::bugs::Bug;
-use crate::events::{Command, commands, events, poison, told_by};
+use crate::events::{Command, RESOLUTIONS, commands, events, poison, told_by};
 
 /// A saga, by number.
 pub(crate) type SagaId = u16;
@@ -70,6 +70,8 @@ pub(crate) struct Known {
     pub(crate) poison: EventNo,
     pub(crate) retry: EventNo,
     pub(crate) compensate: EventNo,
+    /// In the order of [`RESOLUTIONS`].
+    pub(crate) resolve: [EventNo; 3],
 }
 
 /// All of it, for one order.
@@ -127,6 +129,7 @@ impl Sagas {
                 poison: number(&poison()),
                 retry: number(&SagaEvent::OperatorRetried),
                 compensate: number(&SagaEvent::OperatorCompensated),
+                resolve: RESOLUTIONS.map(|to| number(&SagaEvent::OperatorResolved(to))),
             },
             faces: numbers.sagas.iter().map(face).collect(),
             sagas: numbers.sagas,
@@ -378,7 +381,6 @@ fn may_have_sent(step: &SagaStep) -> u8 {
         SagaStep::Committing | SagaStep::CommittingForRefund | SagaStep::Completed => {
             set(&[Reserve, Request, Void, Commit])
         }
-        // Only people lead here, and they give the money back by hand; that they do is left out of the model.
         SagaStep::Settling { goods }
         | SagaStep::Refunding { goods }
         | SagaStep::Refunded { goods } => match goods {

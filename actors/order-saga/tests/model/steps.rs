@@ -1,10 +1,10 @@
 //! Who may act when: the steps that somebody could take next.
 
-use payment::{RefundState, Work};
+use payment::{PaymentState, RefundState, Work};
 
-use crate::events::{Command, told};
+use crate::events::{Command, RESOLUTIONS, told};
 use crate::payments::{Happening, Row, fact};
-use crate::sagas::NO_SAGA;
+use crate::sagas::{NO_SAGA, Reaction};
 use crate::state::{Charge, FRESH, NO_ANSWER, OrderState, State};
 use crate::world::{Action, Reply, Verdict, World, attempts, bit, refund_attempts};
 
@@ -56,8 +56,37 @@ impl World {
                     Action::Retry(o, r),
                     Action::Compensate(o, r),
                 ]);
+                let resolutions = self.resolutions(o, order);
+                actions.extend(resolutions.map(|to| Action::Resolve(o, r, to)));
             }
         }
+    }
+
+    /// What an operator may say of an order that was set aside: only what is true, and only what the order waits for.
+    fn resolutions(&self, o: usize, order: &OrderState) -> impl Iterator<Item = usize> {
+        let sagas = &self.sagas[o];
+        let payment = self.row(o, order).map(|row| &row.payment);
+        let replicas = self.replicas(order).iter();
+        let sent = replicas.fold(order.sent, |sent, replica| sent | replica.pending);
+        let never_asked = order.told & told::CREATED == 0;
+        let closed = payment.is_some_and(|payment| {
+            matches!(payment.state, PaymentState::Voided | PaymentState::Declined)
+        });
+        let captured = payment.is_some_and(|payment| payment.state == PaymentState::Captured);
+        // Nobody pays back what payments is paying back.
+        let idle = payment.is_some_and(|payment| match payment.refund {
+            RefundState::None => sent & Command::Refund as u8 == 0,
+            RefundState::Stuck => true,
+            RefundState::Requested | RefundState::Open | RefundState::Refunded => false,
+        });
+        let kept = captured && idle && order.refunded == 0;
+        let true_of = [never_asked || closed, kept, kept];
+        let is_stuck = sagas.face(order.saga).stuck.is_some();
+        let fits = sagas
+            .known
+            .resolve
+            .map(|event| is_stuck && matches!(sagas.react(order.saga, event), Reaction::Next(_)));
+        (0..RESOLUTIONS.len()).filter(move |to| true_of[*to] && fits[*to])
     }
 
     fn command_steps(&self, o: usize, order: &OrderState, actions: &mut Vec<Action>) {

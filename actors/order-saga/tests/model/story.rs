@@ -7,7 +7,7 @@ use order_saga::{OrderStatus, Saga};
 use payment::{Payment, PaymentState, RefundState};
 use stateright::Path;
 
-use crate::events::{Command, why};
+use crate::events::{Command, RESOLUTIONS, why};
 use crate::payments::{Happening, NO_ROW};
 use crate::sagas::{EventNo, NO_SAGA};
 use crate::state::{Charge, FRESH, NO_ANSWER, OrderState, State};
@@ -54,6 +54,7 @@ const fn order_of(action: Action) -> usize {
         | Action::Poison(o, _)
         | Action::Retry(o, _)
         | Action::Compensate(o, _)
+        | Action::Resolve(o, ..)
         | Action::Execute(o, ..)
         | Action::Created(o)
         | Action::Attempt(o)
@@ -104,6 +105,10 @@ fn at_replicas(world: &World, before: &State, action: Action) -> Option<String> 
         Action::Poison(o, r) => format!("handling panicked too often, at {}", on(o, r)),
         Action::Retry(o, r) => format!("an operator retries, at {}", on(o, r)),
         Action::Compensate(o, r) => format!("an operator gives the order back, at {}", on(o, r)),
+        Action::Resolve(o, r, to) => {
+            let to = RESOLUTIONS[to];
+            format!("an operator settles the order as {to:?}, at {}", on(o, r))
+        }
         Action::Execute(_, command, Reply::Lost) => {
             format!("{command:?} is executed; no answer arrives")
         }

@@ -1,15 +1,15 @@
 //! What each step does. Nothing here decides: it looks up what the shipped rules decided, and writes.
 
 use jetstream::disposition::{Arrival, Disposition, on_answer, on_arrival};
-use order_saga::saga::Ignored;
+use order_saga::saga::{Ignored, Resolution};
 use payment::PaymentState;
 
 use crate::bugs::Bug;
-use crate::events::Command;
+use crate::events::{Command, RESOLUTIONS};
 use crate::payments::{Applied, Happening};
 use crate::sagas::{EventNo, Move, NO_SAGA, Reaction, Sagas};
 use crate::state::{Charge, FRESH, NO_ANSWER, OrderState, Replica, State, Wrong};
-use crate::world::{Action, Reply, Verdict, World, attempts, bit, refund_attempts};
+use crate::world::{Action, BY_HAND, Reply, Verdict, World, attempts, bit, refund_attempts};
 
 /// Who waits for what becomes of an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,7 @@ impl World {
             | Action::Poison(o, _)
             | Action::Retry(o, _)
             | Action::Compensate(o, _)
+            | Action::Resolve(o, ..)
             | Action::Fact(o, ..)
             | Action::Answer(o, ..) => self.saga_step(&mut state, o, action),
             Action::Execute(o, command, reply) => {
@@ -99,6 +100,14 @@ impl World {
             Action::Poison(_, r) => (r, known.poison, Sender::Nobody),
             Action::Retry(_, r) => (r, known.retry, Sender::Nobody),
             Action::Compensate(_, r) => (r, known.compensate, Sender::Nobody),
+            Action::Resolve(_, r, to) => {
+                // An act is decided on the version that the operator looked at.
+                state.orders[o].replicas[r].cache = FRESH;
+                if RESOLUTIONS[to] == Resolution::Refunded {
+                    state.orders[o].refunded |= BY_HAND;
+                }
+                (r, known.resolve[to], Sender::Nobody)
+            }
             Action::Fact(_, r, fact) => {
                 let event = self.facts[o][fact.trailing_zeros() as usize];
                 (r, event, Sender::Bus)

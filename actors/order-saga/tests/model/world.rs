@@ -45,7 +45,7 @@ pub(crate) struct Config {
     pub(crate) answers_under_way: usize,
     /// The customer may ask for the money back.
     pub(crate) refunds: bool,
-    /// Handling an order may panic too often, and operators retry and give back, anywhere and at any time.
+    /// Handling an order may panic too often, and operators retry, give back and settle by hand, anywhere and at any time.
     pub(crate) operators: bool,
     /// What the provider may do besides charging and giving back.
     pub(crate) provider: Provider,
@@ -101,6 +101,8 @@ pub(crate) enum Action {
     Retry(usize, usize),
     /// An operator gives the order back.
     Compensate(usize, usize),
+    /// An operator has settled the money elsewhere and says how. The number counts [`crate::events::RESOLUTIONS`].
+    Resolve(usize, usize, usize),
     /// A sent command is executed.
     Execute(usize, Command, Reply),
     /// The bus delivers `orders.created`.
@@ -186,6 +188,9 @@ impl World {
 pub(crate) const fn bit(n: u8) -> u8 {
     1 << (n - 1)
 }
+
+/// Money that people gave back, among the refunds of the provider's books.
+pub(crate) const BY_HAND: u8 = bit(8);
 
 /// Charge attempts recorded so far.
 pub(crate) fn attempts(row: &Row) -> u8 {
