@@ -74,7 +74,7 @@ pub struct Attempt {
 pub enum Verdict<A> {
     /// Decided, with its answer.
     Done(A),
-    /// Its row was locked elsewhere; nothing was written. It rejoins the next batch.
+    /// Its row was locked elsewhere; nothing was written. It rejoins the next batch as long as its sender waits.
     Busy,
 }
 

@@ -100,6 +100,8 @@ pub enum LedgerAnswer {
     Stale(Option<Box<Payment>>),
     /// Nothing was written: another payment holds the order.
     OrderTaken,
+    /// Nothing was written: the row is in a state that this program does not know. A newer one may be able to carry on.
+    Unreadable,
 }
 
 /// The message type of the ledger's mailbox.
@@ -158,7 +160,7 @@ pub enum Applied {
 /// Why an event was not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
-    /// The ledger or its database does not answer; the write may still have happened.
+    /// The ledger or its database does not answer, and the write may still have happened; or only a newer program understands the row.
     #[error("the payment ledger is not available")]
     Unavailable,
     /// The ledger has no free place; nothing was written.
@@ -229,6 +231,7 @@ impl Ledger {
                 LedgerAnswer::Written => return Ok(Applied::Written(change)),
                 LedgerAnswer::OrderTaken => return Ok(Applied::Refused(Refusal::OrderTaken)),
                 LedgerAnswer::Stale(found) => row = found.map(|found| *found),
+                LedgerAnswer::Unreadable => return Err(ApplyError::Unavailable),
             }
         }
         warn!("a payment row kept moving while an event was applied");

@@ -4,7 +4,7 @@
 //!   batch ─► Columns ─► write_batch ─► ordinals that won ──────────────────────────► Written
 //!                                   └► the others: find_payments ─► own write_id ──► Written (an earlier try of this batch)
 //!                                                                  ├ same version ─► Busy (locked elsewhere)
-//!                                                                  └ another ──────► Stale(row) | OrderTaken
+//!                                                                  └ another ──────► Stale(row) | OrderTaken | Unreadable
 //! ```
 //!
 //! After the commit: events go to the drainer in memory (dropped when it is full: its poll is the net), and results are counted.
@@ -165,8 +165,8 @@ fn judge_lost(entry: &Recorded, found: &[PaymentRow]) -> Verdict<LedgerAnswer> {
         (Some(row), Base::Version(version)) if row.version == version => Verdict::Busy,
         (Some(row), Base::Version(_) | Base::Absent) => match payment(row) {
             Some(payment) => Verdict::Done(LedgerAnswer::Stale(Some(Box::new(payment)))),
-            // Checked by the table's constraints; a newer schema could hold more.
-            None => Verdict::Busy,
+            // Checked by the table's constraints; a newer schema can hold more while an upgrade rolls.
+            None => Verdict::Done(LedgerAnswer::Unreadable),
         },
         (None, Base::Version(_)) => Verdict::Done(LedgerAnswer::Stale(None)),
         (None, Base::Absent) => {

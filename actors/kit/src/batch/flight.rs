@@ -20,6 +20,11 @@ impl<A> Ticket<A> {
         }
         drop(self.permit);
     }
+
+    /// Whether somebody asked and has stopped waiting. Nobody ever waited for a lazy entry.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.reply.as_ref().is_some_and(Reply::is_closed)
+    }
 }
 
 pub(super) struct Waiting<E, A> {

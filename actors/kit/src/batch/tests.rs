@@ -242,6 +242,46 @@ async fn busy_entries_rejoin_the_next_batch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_busy_entry_that_nobody_waits_for_gives_its_place_back() {
+    let mut book = Book::new(10_000);
+    for _ in 0..1_000 {
+        book = book.then(|batch| Ok(batch.iter().map(|_| Verdict::Busy).collect()));
+    }
+    let (writer, _alive) = writer(&book, 2).await;
+    let patience = Duration::from_secs(1);
+
+    // A locked row: more senders than places, one after the other.
+    for id in 1..=5 {
+        assert_eq!(
+            write(&writer, patience, entry(id)).await,
+            Err(WriteError::Ask(AskError::Timeout)),
+            "a place is free"
+        );
+        tokio::time::sleep(patience).await;
+        settle().await;
+        assert_eq!(writer.depth(), 0);
+    }
+
+    let written = book.batches().len();
+    tokio::time::sleep(patience).await;
+    assert_eq!(book.batches().len(), written, "nothing is tried any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_lazy_entry_rejoins_although_nobody_waits() {
+    let book = Book::new(10).then(|_| Ok(vec![Verdict::Busy]));
+    let (writer, _alive) = writer(&book, 100).await;
+    let lazy = Entry {
+        lane: Lane::Lazy,
+        ..entry(1)
+    };
+    writer.try_send(WriterMsg::lazy(lazy)).unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    settle().await;
+    assert_eq!(book.batches(), [vec![1], vec![1]]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_data_is_halved_until_the_poisoned_entry_stands_alone() {
     let mut book = Book::new(100);
     for _ in 0..8 {

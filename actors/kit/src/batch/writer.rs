@@ -215,6 +215,8 @@ impl<S: BatchStore> BatchWriter<S> {
                     done += 1;
                     ticket.answer(Ok(answer));
                 }
+                // Nothing was written and nobody asks any more: a row that stays busy must not fill the mailbox.
+                Verdict::Busy if ticket.is_abandoned() => {}
                 Verdict::Busy => busy.push(Waiting { entry, ticket }),
             }
         }

@@ -202,3 +202,28 @@ async fn a_row_that_is_locked_elsewhere_comes_back_and_holds_nobody_up() {
     frozen.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(commit(&mut ledger, &starts[..1]).await, [WRITTEN]);
 }
+
+#[tokio::test]
+async fn a_row_in_a_state_of_a_newer_program_is_an_answer() {
+    let stack = TestStack::migrated().await.unwrap();
+    let mut ledger = store(&stack);
+    let insert = [entry(decided(None, &Event::Request(request(1))))];
+    assert_eq!(commit(&mut ledger, &insert).await, [WRITTEN]);
+    // What an upgrade does: the constraint is widened, and a newer replica writes.
+    let owner = stack
+        .cluster
+        .connect("payments_owner", "paymentsdb")
+        .await
+        .unwrap();
+    owner
+        .batch_execute(
+            "ALTER TABLE payments DROP CONSTRAINT payments_state_check;
+             UPDATE payments SET state = 'DISPUTED', version = 2",
+        )
+        .await
+        .unwrap();
+
+    let twin = entry(decided(None, &Event::Request(request(1))));
+    let unreadable = Verdict::Done(LedgerAnswer::Unreadable);
+    assert_eq!(commit(&mut ledger, &[twin]).await, [unreadable]);
+}
