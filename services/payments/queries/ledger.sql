@@ -80,7 +80,16 @@ WITH entry AS MATERIALIZED (
     ) AS o (ordinal, event_id, order_id, aggregate_seq, subject, schema_version, payload, traceparent)
     JOIN won USING (ordinal)
 ), marked AS (
-    UPDATE outbox SET published_at = now() WHERE event_id = ANY(:published_ids::uuid[]) AND published_at IS NULL
+    -- A mark whose row somebody holds is left out: the event is claimed, known as published, and marked again.
+    UPDATE outbox o
+    SET published_at = now()
+    FROM (
+        SELECT event_id FROM outbox
+        WHERE event_id = ANY(:published_ids::uuid[]) AND published_at IS NULL
+        ORDER BY event_id
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) held
+    WHERE o.event_id = held.event_id
 )
 SELECT ordinal FROM won;
 

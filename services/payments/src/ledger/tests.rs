@@ -227,3 +227,53 @@ async fn a_row_in_a_state_of_a_newer_program_is_an_answer() {
     let unreadable = Verdict::Done(LedgerAnswer::Unreadable);
     assert_eq!(commit(&mut ledger, &[twin]).await, [unreadable]);
 }
+
+#[tokio::test]
+async fn a_mark_whose_row_is_held_elsewhere_is_left_out_and_holds_nobody_up() {
+    let stack = TestStack::migrated().await.unwrap();
+    let mut ledger = store(&stack);
+    let books = stack
+        .cluster
+        .connect("payments", "paymentsdb")
+        .await
+        .unwrap();
+    let events = [Uuid::from_u128(1), Uuid::from_u128(2)];
+    books
+        .execute(
+            "INSERT INTO outbox (event_id, order_id, aggregate_seq, subject, schema_version, payload)
+             SELECT id, 1, 1, 'payments.succeeded', 1, ''::bytea FROM unnest($1::uuid[]) AS id",
+            &[&events.as_slice()],
+        )
+        .await
+        .unwrap();
+    // A drainer that claims, or another replica that marks.
+    books
+        .batch_execute(&format!(
+            "BEGIN; SELECT 1 FROM outbox WHERE event_id = '{}' FOR NO KEY UPDATE",
+            events[0]
+        ))
+        .await
+        .unwrap();
+    let marks = [LedgerEntry::Published(events.to_vec())];
+    let marking = tokio::time::timeout(Duration::from_secs(10), commit(&mut ledger, &marks));
+    assert_eq!(
+        marking.await.expect("a held row holds the batch up"),
+        [WRITTEN]
+    );
+    books.batch_execute("ROLLBACK").await.unwrap();
+    let published = format!(
+        "outbox WHERE published_at IS NOT NULL AND event_id = '{}'",
+        events[1]
+    );
+    assert_eq!(
+        count(&books, "outbox WHERE published_at IS NOT NULL").await,
+        1
+    );
+    assert_eq!(count(&books, &published).await, 1);
+
+    assert_eq!(commit(&mut ledger, &marks).await, [WRITTEN]);
+    assert_eq!(
+        count(&books, "outbox WHERE published_at IS NOT NULL").await,
+        2
+    );
+}
