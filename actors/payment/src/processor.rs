@@ -31,8 +31,9 @@ use crate::rules::resume;
 pub use messages::{Depth, OwnMsg, ProcessorLimits, ProcessorMsg};
 use messages::{Job, Own};
 
-/// A claim that takes longer counts as failed; what it may still claim comes back when its lease ends.
-const CLAIM_DEADLINE: Duration = Duration::from_secs(10);
+/// A claim that takes longer counts as failed; what it may still claim comes back when its lease ends. Above the books' own bounds, whose
+/// answer leaves them fit for the next claim.
+const CLAIM_DEADLINE: Duration = Duration::from_secs(15);
 
 /// See the module's documentation.
 pub struct PaymentProcessor<B, P> {

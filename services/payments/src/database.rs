@@ -8,8 +8,10 @@ use shopapi_postgres::{Client, Disconnected, Failure, FailureClass, PgConfig, Se
 use tokio::time::timeout;
 use tracing::error;
 
-/// A statement that takes longer is given up and its connection dropped. Above the role's `statement_timeout`, whose error knows more.
-const STATEMENT_DEADLINE: Duration = Duration::from_secs(15);
+/// A statement that takes longer is given up and its connection dropped. Above the role's `statement_timeout`, whose error knows more;
+/// with the time to connect below the 15 s of whoever waits for it: their deadline would leave the connection with a statement that
+/// hangs on it, and the next one would queue behind.
+const STATEMENT_DEADLINE: Duration = Duration::from_millis(10_500);
 
 /// A [`Session`] that is built at its first use, so that an actor's factory cannot fail.
 pub(crate) struct Database {
