@@ -15,6 +15,8 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 const CREATE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest time to look whether a connection that is given out again still lives.
 const RECYCLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest time that a question of readiness waits for its answer.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A bounded pool for autocommit reads. It never waits for ever.
 #[derive(Clone, Debug)]
@@ -67,20 +69,31 @@ impl ReadPool {
         failure
     }
 
-    /// Asks the database for one row, for readiness.
+    /// Asks the database for one row, for readiness. Safe to cancel: the question runs to its end in a task of its own, because a
+    /// connection that is dropped with a statement on it would be given back.
     ///
     /// # Errors
     /// [`Failure`] when it does not answer within the timeouts of the pool.
     pub async fn ping(&self) -> Result<(), Failure> {
+        let asking = tokio::spawn(self.clone().ask_one());
+        asking.await.unwrap_or_else(|ended| {
+            Err(Failure {
+                class: FailureClass::Disconnected,
+                text: ended.to_string(),
+            })
+        })
+    }
+
+    async fn ask_one(self) -> Result<(), Failure> {
         let client = self.get().await?;
-        match tokio::time::timeout(WAIT_TIMEOUT, client.simple_query("SELECT 1")).await {
+        match tokio::time::timeout(ANSWER_TIMEOUT, client.simple_query("SELECT 1")).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(self.judge(client, &error)),
             Err(_elapsed) => {
                 drop(Client::take(client));
                 Err(Failure {
                     class: FailureClass::Disconnected,
-                    text: format!("{}: no answer within {WAIT_TIMEOUT:?}", self.shown),
+                    text: format!("{}: no answer within {ANSWER_TIMEOUT:?}", self.shown),
                 })
             }
         }
