@@ -46,7 +46,8 @@ use std::time::Duration;
 
 use jetstream::{BusState, Connection};
 use shopapi_health::{Gate, Readiness};
-use shopapi_postgres::ReadPool;
+use shopapi_postgres::migrate::Schema;
+use shopapi_postgres::{KnownSchema, ReadPool};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -184,7 +185,7 @@ async fn watch_bus(bus: Connection, gate: Gate, stop: CancellationToken) {
     }
 }
 
-/// Ready: own tree and own database.
+/// Ready: own tree and own database, which answers and has the schema this program knows.
 fn readiness(tree: &actor_kit::tree::RunningTree, reads: ReadPool) -> Readiness {
     let readiness = Readiness::new();
     let view = tree.view();
@@ -192,9 +193,10 @@ fn readiness(tree: &actor_kit::tree::RunningTree, reads: ReadPool) -> Readiness 
         let running = view.all_running();
         async move { running }
     });
+    let database = KnownSchema::new(reads, Schema::Payments);
     readiness.check("database", move || {
-        let reads = reads.clone();
-        async move { reads.ping().await.is_ok() }
+        let database = database.clone();
+        async move { database.is_ready().await }
     });
     readiness
 }

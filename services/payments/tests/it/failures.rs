@@ -10,7 +10,7 @@ use shopapi_proto::payments::v1::payment_result::Outcome;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
-use crate::support::{Bench, Replica, eventually, impatient, parameters};
+use crate::support::{Bench, Replica, eventually, impatient, parameters, start};
 
 /// Requests until the service has taken it, as orders does.
 async fn insist(replica: &Replica, order: i64) {
@@ -143,4 +143,30 @@ async fn a_stop_loses_nothing_and_the_next_replica_goes_on() {
     }
     bench.assert_books_balance().await;
     second.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replica_is_not_ready_before_its_schema_is() {
+    let bench = Bench::start().await;
+    let owner = bench.stack.cluster.connect("payments_owner", "paymentsdb");
+    let owner = owner.await.unwrap();
+    let history = "ALTER TABLE refinery_schema_history";
+    let hide = format!("{history} RENAME TO not_migrated_yet");
+    owner.batch_execute(&hide).await.unwrap();
+    let ports = [lease().unwrap(), lease().unwrap()];
+    let config = bench.config(&ports, Policy::default());
+    let shutdown = CancellationToken::new();
+    let (_thread, ended) = start(config, shutdown.clone());
+    bench.connected(&ports).await;
+    let health = ports[1].addr();
+
+    assert_eq!(get_status(health, "/readyz").await, Some(503));
+    let show = "ALTER TABLE not_migrated_yet RENAME TO refinery_schema_history";
+    owner.batch_execute(show).await.unwrap();
+    eventually("the replica is ready", async || {
+        get_status(health, "/readyz").await == Some(200)
+    })
+    .await;
+    shutdown.cancel();
+    ended.await.unwrap().unwrap();
 }

@@ -69,14 +69,7 @@ impl Bench {
             get_status(health, "/readyz").await == Some(200)
         })
         .await;
-        let url = format!("https://{}", ports[0].addr());
-        let orders = Credentials::in_set("orders", self.stack.pki().dir()).unwrap();
-        let channel = Balanced::connect(url.parse().unwrap(), orders.towards("payments"));
-        eventually("orders is connected", async || {
-            channel.ready().await.is_ok()
-        })
-        .await;
-        let client = PaymentsServiceClient::new(channel);
+        let client = PaymentsServiceClient::new(self.connected(&ports).await);
         Replica {
             client,
             health,
@@ -85,6 +78,18 @@ impl Bench {
             ended,
             _ports: ports,
         }
+    }
+
+    /// The way of orders to a replica, once it serves.
+    pub(crate) async fn connected(&self, ports: &[PortLease; 2]) -> Balanced {
+        let url = format!("https://{}", ports[0].addr());
+        let orders = Credentials::in_set("orders", self.stack.pki().dir()).unwrap();
+        let channel = Balanced::connect(url.parse().unwrap(), orders.towards("payments"));
+        eventually("orders is connected", async || {
+            channel.ready().await.is_ok()
+        })
+        .await;
+        channel
     }
 
     /// The way to the bus as a service.
@@ -162,7 +167,7 @@ impl Bench {
 }
 
 /// A replica has a runtime of its own, as its process would.
-fn start(
+pub(crate) fn start(
     config: Config,
     shutdown: CancellationToken,
 ) -> (JoinHandle<()>, oneshot::Receiver<Result<(), RunError>>) {

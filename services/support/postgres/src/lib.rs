@@ -3,7 +3,7 @@
 //! ```text
 //!   PgConfig ──┬── Session    one connection, owned by one actor (a writer, a drainer)
 //!   (one URL)  ├── ReadPool   a few connections shared by readers
-//!              └── migrate    embedded, forward-only migrations under a lock
+//!              └── migrate    embedded, forward-only migrations under a lock; KnownSchema: whether they were run
 //!                     │
 //!                 sqlstate    the one place that reads SQLSTATE: Failure { class, text }
 //! ```
@@ -30,6 +30,7 @@
 
 mod config;
 mod connect;
+mod known;
 mod measure;
 pub mod migrate;
 mod pool;
@@ -38,6 +39,7 @@ pub mod sqlstate;
 
 pub use config::{ConfigError, PgConfig};
 pub use connect::{NotDurable, check_durability, connect};
+pub use known::KnownSchema;
 pub use measure::{timed, watch_connected};
 pub use pool::ReadPool;
 pub use session::Session;
