@@ -57,13 +57,13 @@ export function chip(service, note) {
   return h("span", { class: `chip ${colour(service)}` }, service, note !== undefined && h("small", {}, ` ${note}`));
 }
 
-/** The server's JSON; an Error with its words when it refuses. */
+/** The server's JSON; an Error with its words and its status when it refuses. */
 export async function ask(path) {
   const answer = await fetch(path);
   const text = await answer.text();
   let json;
   try { json = JSON.parse(text); } catch { json = undefined; }
-  if (!answer.ok) throw new Error(json?.errors?.[0]?.msg ?? text.trim() ?? answer.statusText);
+  if (!answer.ok) throw Object.assign(new Error(json?.errors?.[0]?.msg || text.trim() || answer.statusText), { status: answer.status });
   return json;
 }
 

@@ -4,8 +4,8 @@ import { h, replace, span, age, colour, ask, go, link } from "./dom.js";
 import { waterfall } from "./waterfall.js";
 
 const LIST_EVERY = 2000;
-// A trace that ended so recently may still grow: the exporters send every few seconds.
-const GROWS_FOR = 20000;
+// A trace that grew so recently is read again although its spans are all here: their log lines come later.
+const LINES_LATE = 20000;
 const LIST_LIMIT = 60;
 
 export function traces(main, watch) {
@@ -70,26 +70,41 @@ export function traces(main, watch) {
   }
 
   let list = [];
+  let turn = 0;
   async function refresh() {
     clearTimeout(timer);
+    // An answer belongs to its question: the reader may have asked for something else meanwhile.
+    const mine = ++turn;
+    const late = () => ended || mine !== turn;
     try {
       const [services, answer] = await Promise.all([ask("/api/services"), ask(question())]);
-      if (ended) return;
+      if (late()) return;
       fill(services.data);
       list = answer.data;
-      const now = JSON.stringify([list, open?.id, Math.floor(Date.now() / 10000)]);
-      if (now !== shown) {
-        const focused = document.activeElement?.dataset?.trace;
-        replace(found, list.map(row));
-        if (focused) found.querySelector(`[data-trace="${CSS.escape(focused)}"]`)?.focus();
-        shown = now;
-      }
+      paint();
       tell(words());
-      if (at.order && !open && list.length) openTrace(best(list).traceID, true);
+      if (at.order && !open && list.length) openTrace(best(list).traceID);
+      else if (open && mayHaveGrown(open)) open.load();
     } catch (error) {
+      if (late()) return;
       tell(error.message);
     }
-    if (!ended) timer = setTimeout(refresh, LIST_EVERY);
+    timer = setTimeout(refresh, LIST_EVERY);
+  }
+
+  function paint() {
+    const now = JSON.stringify([list, open?.id, Math.floor(Date.now() / 10000)]);
+    if (now === shown) return;
+    shown = now;
+    const focused = document.activeElement?.dataset?.trace;
+    replace(found, list.map(row));
+    if (focused) found.querySelector(`[data-trace="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  // A trace that the list does not name is asked for each time: an order can wait for minutes until a service is back, and then go on.
+  function mayHaveGrown(trace) {
+    const listed = list.find((one) => one.traceID === trace.id);
+    return !trace.drawn || listed?.spans !== trace.drawn.spans || Date.now() - trace.drawn.grewAt < LINES_LATE;
   }
 
   // Of an order's traces the one that began with its POST tells its whole way.
@@ -111,30 +126,46 @@ export function traces(main, watch) {
     service.value = names.includes(value) ? value : "";
   }
 
-  async function openTrace(id, stay) {
-    if (!stay && location.pathname !== `/trace/${id}`) return go(`/trace/${id}`);
-    open?.close();
-    open = { id, close() { clearTimeout(open.timer); } };
-    const mine = open;
-    const spans = waterfall(detail, () => watching);
-    const load = async () => {
+  function openTrace(id) {
+    const mine = { id, drawn: undefined, load };
+    open = mine;
+    replace(detail);
+    paint();
+    let spans;
+    let asking = false;
+    async function load() {
+      if (asking) return;
+      asking = true;
       try {
         const [answer, lines] = await Promise.all([ask(`/api/traces/${id}`), ask(`/console/traces/${id}/logs`)]);
         if (open !== mine || ended) return;
         const trace = answer.data[0];
+        spans ??= waterfall(detail, () => watching);
         spans.draw(trace, lines.data);
-        const end = Math.max(...trace.spans.map((one) => one.startTime + one.duration)) / 1000;
-        if (Date.now() - end < GROWS_FOR) open.timer = setTimeout(load, 1500);
+        if (mine.drawn?.spans !== trace.spans.length) mine.drawn = { spans: trace.spans.length, grewAt: Date.now() };
+        // The list is older than what is drawn; both say the same about it.
+        list = list.map((one) => (one.traceID === id ? { ...one, ...sum(trace) } : one));
+        paint();
       } catch (error) {
-        if (open !== mine || ended) return;
-        replace(detail, h("div", { class: "empty" }, h("h1", {}, "No such trace"), h("p", {}, error.message)));
+        if (open !== mine || ended || mine.drawn) return;
+        const unknown = error.status === 404;
+        replace(detail, h("div", { class: "empty" },
+          h("h1", {}, unknown ? "This trace is not here" : "The stand-in does not answer"),
+          h("p", {}, unknown ? "Spans arrive a moment after they end, and only the newest traces are kept. It is shown as soon as it comes." : error.message)));
+      } finally {
+        asking = false;
       }
-    };
-    await load();
+    }
+    load();
+  }
+
+  function sum({ spans }) {
+    const end = Math.max(...spans.map((one) => one.startTime + one.duration));
+    const startTime = Math.min(...spans.map((one) => one.startTime));
+    return { spans: spans.length, startTime, duration: end - startTime };
   }
 
   function nothing() {
-    open?.close();
     open = undefined;
     replace(detail, h("div", { class: "empty" },
       h("h1", {}, at.order ? `Order ${at.order}` : "One order is one trace"),
@@ -156,12 +187,12 @@ export function traces(main, watch) {
       at = next;
       if (next.order) order.value = next.order;
       if (next.trace) {
-        if (open?.id !== next.trace) openTrace(next.trace, true);
+        if (open?.id !== next.trace) openTrace(next.trace);
       } else if (!sameOrder || !next.order) nothing();
       shown = "";
       refresh();
     },
-    end() { ended = true; unwatch(); clearTimeout(timer); open?.close(); document.removeEventListener("keydown", keys); },
+    end() { ended = true; unwatch(); clearTimeout(timer); document.removeEventListener("keydown", keys); },
   };
 }
 
