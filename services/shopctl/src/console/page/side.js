@@ -3,13 +3,16 @@
 import { h, replace, span, chip, ask, link } from "./dom.js";
 import { own } from "./model.js";
 
+// How often an order that can still change is asked for, and one that could not be had.
+const ORDER_EVERY = 1000;
+
 export function side(isWatching, choose) {
   const panes = {};
   const tabs = {};
   const list = h("div", { class: "tabs", role: "tablist", "aria-label": "About this trace", onkeydown: keys });
   const el = h("aside", { class: "side", "aria-label": "Details" }, list);
   for (const [name, title] of [["order", "Order"], ["span", "Span"], ["logs", "Logs"]]) {
-    tabs[name] = h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `pane-${name}`, onclick: () => show(name) }, title);
+    tabs[name] = h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `pane-${name}`, onclick: () => pick(name) }, title);
     panes[name] = h("div", { class: "pane", role: "tabpanel", id: `pane-${name}`, "aria-labelledby": `tab-${name}`, tabindex: 0 });
     list.append(tabs[name]);
     el.append(panes[name]);
@@ -17,7 +20,10 @@ export function side(isWatching, choose) {
   let begin = 0;
   let lines = [];
   let shownOrder;
+  let known;
   let timer;
+  // The reader chose a tab: it stays, whatever comes.
+  let picked = false;
 
   function show(name) {
     for (const key of Object.keys(panes)) {
@@ -27,13 +33,18 @@ export function side(isWatching, choose) {
     }
   }
 
+  function pick(name) {
+    picked = true;
+    show(name);
+  }
+
   function keys(event) {
     const names = Object.keys(tabs);
     const index = names.findIndex((name) => tabs[name] === document.activeElement);
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (index < 0 || !step) return;
     const next = names[(index + step + names.length) % names.length];
-    show(next);
+    pick(next);
     tabs[next].focus();
   }
 
@@ -83,38 +94,48 @@ export function side(isWatching, choose) {
             : link(`/trace/${one.traceID}`, {}, `trace ${one.traceID.slice(0, 12)}…`))))),
         logs(mine, "Log lines"),
         table("Process", [{ key: "service.name", value: row.service }, ...row.process.tags]));
-      show("span");
+      pick("span");
     },
+    // The order that the trace tells of; told again as the trace grows.
     order(id) {
+      if (id !== undefined && id === shownOrder) return;
       clearTimeout(timer);
       shownOrder = id;
+      known = undefined;
       if (id === undefined) {
         replace(panes.order, h("p", { class: "none" }, "No order is named in this trace."));
-        show(panes.span.childElementCount ? "span" : "logs");
+        if (!picked) show("logs");
         return;
       }
       tabs.order.replaceChildren(`Order ${id}`);
-      show("order");
+      if (!picked) show("order");
       load(id);
     },
   };
 
   async function load(id) {
+    const gone = () => shownOrder !== id || !el.isConnected;
+    let again = true;
     try {
       const order = await ask(`/console/orders/${id}`);
-      if (shownOrder !== id || !el.isConnected) return;
+      if (gone()) return;
+      known = order;
       timeline(id, order);
-      // An order under way changes.
-      if (["RUNNING", "COMPENSATING"].includes(order.saga?.state)) timer = setTimeout(() => load(id), 1000);
+      // One that is stuck changes when an operator acts.
+      again = ["RUNNING", "COMPENSATING", "STUCK"].includes(order.saga?.state);
     } catch (error) {
-      replace(panes.order, h("h2", {}, `Order ${id}`), h("p", { class: "none" }, isWatching() === false ? "No services are watched, so its timeline cannot be asked for." : error.message));
+      if (gone()) return;
+      if (known) timeline(id, known, `${error.message}: this is the order as it was seen last.`);
+      else replace(panes.order, h("h2", {}, `Order ${id}`), h("p", { class: "none" }, isWatching() === false ? "No services are watched, so its timeline cannot be asked for." : error.message));
     }
+    if (again) timer = setTimeout(() => load(id), ORDER_EVERY);
   }
 
-  function timeline(id, { saga, timeline: entries, acts }) {
+  function timeline(id, { saga, timeline: entries, acts }, trouble) {
     const first = entries[0]?.at ?? saga.createdAt;
     replace(panes.order,
       h("h2", {}, `Order ${id} `, h("span", { class: `status ${kind(saga)}` }, saga.status)),
+      trouble && h("p", { class: "alarm mild", role: "status" }, trouble),
       saga.stuckReason && h("p", { class: "alarm" }, `STUCK in ${saga.stuckAt}: ${saga.stuckReason}. It needs a person: shopctl saga show ${id}`),
       h("ol", { class: "timeline" }, entries.map((entry, index) => h("li", { class: index === entries.length - 1 ? `last ${kind(saga)}` : undefined },
         h("div", { class: "when" }, h("b", {}, entry.status),

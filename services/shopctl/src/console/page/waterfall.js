@@ -36,7 +36,7 @@ export function waterfall(host, isWatching) {
     drawn = now;
     paint();
     about.trace(trace, lines);
-    if (!chosen) about.order(trace.orders[0]);
+    about.order(trace.orders[0]);
   }
 
   function visible() {
