@@ -1,6 +1,6 @@
 // A trace in Jaeger's JSON as rows: parents before children, each with what the picture needs.
 
-const COMPENSATES = /\b(release|void|refund|compensat|cancel)/i;
+const COMPENSATES = /\b(releas|void|refund|compensat|cancel)/i;
 
 const text = (tags, key) => tags.find((tag) => tag.key === key)?.value;
 
