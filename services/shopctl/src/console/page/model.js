@@ -53,9 +53,14 @@ export function model(trace) {
 }
 
 function services(rows) {
-  const counts = new Map();
-  for (const row of rows) counts.set(row.service, (counts.get(row.service) ?? 0) + 1);
-  return [...counts].map(([name, spans]) => ({ name, spans }));
+  const known = new Map();
+  for (const row of rows) {
+    const one = known.get(row.service) ?? { name: row.service, spans: 0, instances: new Set() };
+    one.spans += 1;
+    if (row.instance) one.instances.add(row.instance);
+    known.set(row.service, one);
+  }
+  return [...known.values()];
 }
 
 /** Says of each gap which service went on as another process after it, if one did: the mark of a crash. */

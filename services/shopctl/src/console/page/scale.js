@@ -4,6 +4,8 @@
 // A band's share of the width, and what all bands may take together.
 const BAND = 0.055;
 const BANDS_MAX = 0.4;
+// What the label of a tick takes, in pixels.
+const LABEL_WIDTH = 62;
 // What counts as a gap: this much of the whole, and not less than this many microseconds.
 const GAP_SHARE = 0.08;
 const GAP_MIN_US = 40000;
@@ -34,8 +36,8 @@ export function gaps(spans) {
   return found;
 }
 
-/** Places on the picture: at(time) is 0 to 1; ticks are {at, time}. */
-export function scale(spans, folded) {
+/** Places on the picture: at(time) is 0 to 1; ticks are {at, time}, so far apart that their labels stand on a picture of `width` pixels. */
+export function scale(spans, folded, width) {
   const start = Math.min(...spans.map((one) => one.start));
   const end = Math.max(...spans.map((one) => one.end), start + 1);
   const bands = folded.length ? Math.min(BAND, BANDS_MAX / folded.length) : 0;
@@ -61,7 +63,7 @@ export function scale(spans, folded) {
     const part = on.to > on.from ? (time - on.from) / (on.to - on.from) : 0;
     return on.at + Math.min(1, Math.max(0, part)) * on.width;
   };
-  return { start, end, at: place, ticks: ticks(pieces, start, awake) };
+  return { start, end, at: place, ticks: ticks(pieces, start, awake, LABEL_WIDTH / width) };
 }
 
 function nice(rough) {
@@ -69,8 +71,8 @@ function nice(rough) {
   return [1, 2, 5, 10].map((times) => times * power).find((step) => step >= rough);
 }
 
-function ticks(pieces, start, awake) {
-  const step = nice(Math.max(1, awake / 6));
+function ticks(pieces, start, awake, apart) {
+  const step = nice(Math.max(1, awake / 5));
   const all = [];
   for (const piece of pieces) {
     if (piece.gap) continue;
@@ -79,8 +81,8 @@ function ticks(pieces, start, awake) {
     for (const time of wanted) {
       const part = piece.to > piece.from ? (time + start - piece.from) / (piece.to - piece.from) : 0;
       const at = piece.at + part * piece.width;
-      if (!all.length || at - all.at(-1).at > 0.085) all.push({ at, time });
+      if (!all.length || at - all.at(-1).at > apart) all.push({ at, time });
     }
   }
-  return all.filter((tick) => tick.at < 0.96);
+  return all.filter((tick) => tick.at <= 1 - apart * 0.8);
 }

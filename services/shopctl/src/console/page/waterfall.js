@@ -8,17 +8,26 @@ import { side } from "./side.js";
 // Rows in the document at once; more would make it slow.
 const ROWS_MAX = 1500;
 
-// `shopapi.orders.v1.OrdersService/CreateOrder` begins with what everybody knows.
-const short = (name) => name.replace(/^shopapi\.[a-z]+\.v[0-9]+\./, "");
+// What the label over a folded gap takes, in pixels: each letter, and around them.
+const LETTER = 6.3;
+const AROUND = 14;
+
+// `shopapi.orders.v1.OrdersService/CreateOrder` begins with what everybody knows. Of the rest the first word, or the service, says the kind.
+function title(name) {
+  const short = name.replace(/^shopapi\.[a-z]+\.v[0-9]+\./, "");
+  const [, kind, rest] = short.match(/^([A-Za-z]+Service\/|[a-z]+ )(.+)$/) ?? [, "", short];
+  return [kind && h("span", { class: "kindof" }, kind), rest];
+}
 
 export function waterfall(host, isWatching) {
   const head = h("header", { class: "head" });
   const axis = h("div", { class: "axis", "aria-hidden": "true" });
+  const axisrow = h("div", { class: "axisrow" }, h("span", {}, "Span"), axis);
   const bands = h("div", { class: "bands" });
   const tree = h("div", { class: "rows", role: "tree", "aria-label": "Spans", onkeydown: keys });
   const about = side(isWatching, (id) => choose(id, true));
   replace(host, head, h("div", { class: "split" },
-    h("div", { class: "chart" }, h("div", { class: "axisrow" }, h("span", {}, "span"), axis), h("div", { class: "canvas" }, bands, tree)),
+    h("div", { class: "chart" }, axisrow, h("div", { class: "canvas" }, bands, tree)),
     about.el));
 
   let trace;
@@ -52,9 +61,13 @@ export function waterfall(host, isWatching) {
 
   function paint() {
     const found = explain(gaps(trace.rows), trace.rows);
-    const time = scale(trace.rows, fold ? found : []);
+    const width = axis.clientWidth || 440;
+    const time = scale(trace.rows, fold ? found : [], width);
     header(time, found);
-    replace(axis, time.ticks.map((tick) => h("span", { style: { left: `${tick.at * 100}%` } }, tick.time === 0 ? "0" : span(tick.time))));
+    axisrow.classList.toggle("two", found.length > 0);
+    replace(axis,
+      time.ticks.map((tick) => h("span", { style: { left: `${tick.at * 100}%` } }, tick.time === 0 ? "0" : span(tick.time))),
+      labels(found, time, width));
     replace(bands,
       time.ticks.map((tick) => h("i", { class: "tick", style: { left: `${tick.at * 100}%` } })),
       found.map((gap) => band(gap, time)));
@@ -65,30 +78,45 @@ export function waterfall(host, isWatching) {
     if (rows.length === ROWS_MAX) tree.append(h("p", { class: "cut" }, `The first ${ROWS_MAX} of ${trace.rows.length} spans; fold some to see others.`));
   }
 
+  const crashed = (gap) => gap.moved.length > 0;
+
   function band(gap, time) {
     const [left, right] = [time.at(gap.from), time.at(gap.to)];
-    const crash = gap.moved.length > 0;
-    const words = crash
+    const words = crashed(gap)
       ? `${span(gap.to - gap.from)}: nothing ran, then ${gap.moved.join(" and ")} went on as another process`
       : `${span(gap.to - gap.from)}: nothing ran`;
-    return h("div", { class: crash ? "gap crash" : "gap", style: { left: `${left * 100}%`, width: `${(right - left) * 100}%` }, title: words },
-      h("span", {}, span(gap.to - gap.from)));
+    return h("div", { class: crashed(gap) ? "gap crash" : "gap", style: { left: `${left * 100}%`, width: `${(right - left) * 100}%` }, title: words });
+  }
+
+  // Over each gap how long it took, where there is room; a crash comes first.
+  function labels(found, time, width) {
+    const placed = [];
+    const sorted = [...found].sort((a, b) => crashed(b) - crashed(a));
+    return sorted.map((gap) => {
+      const text = crashed(gap) ? `✕ ${gap.moved.join(", ")} · ${span(gap.to - gap.from)}` : span(gap.to - gap.from);
+      const half = (text.length * LETTER + AROUND) / 2;
+      const middle = ((time.at(gap.from) + time.at(gap.to)) / 2) * width;
+      const at = Math.min(width - half, Math.max(half, middle));
+      if (placed.some((one) => Math.abs(one.at - at) < one.half + half)) return undefined;
+      placed.push({ at, half });
+      return h("b", { class: crashed(gap) ? "crash" : undefined, style: { left: `${(at / width) * 100}%` } }, text);
+    });
   }
 
   function header(time, found) {
     const first = trace.rows[0];
     const errors = trace.rows.filter((row) => row.error).length;
     const compensated = trace.rows.some((row) => row.compensates);
-    const crashed = found.filter((gap) => gap.moved.length);
+    const moved = new Set(found.flatMap((gap) => gap.moved));
     replace(head,
       h("h1", {}, first?.name ?? "Trace", trace.orders.map((id) => link(`/orders/${id}`, { class: "order" }, `order ${id}`))),
       h("p", { class: "facts" },
         h("b", {}, span(time.end - time.start)), ` · ${trace.rows.length} spans`,
         errors > 0 && h("span", { class: "bad" }, ` · ${errors} ${errors === 1 ? "error" : "errors"}`),
         compensated && h("span", { class: "back" }, " · ↩ compensated"),
-        crashed.length > 0 && h("span", { class: "bad" }, ` · ${crashed.flatMap((gap) => gap.moved).join(", ")} went on as another process`),
+        moved.size > 0 && h("span", { class: "bad" }, ` · ${[...moved].join(", ")} went on as another process`),
         h("code", { class: "id", title: "Trace id" }, trace.id)),
-      h("div", { class: "legend" }, trace.services.map((one) => chip(one.name, one.spans)),
+      h("div", { class: "legend" }, trace.services.map((one) => chip(one.name, one.instances.size > 1 ? `${one.spans} in ${one.instances.size} processes` : one.spans)),
         found.length > 0 && h("label", { class: "fold" },
           h("input", { type: "checkbox", checked: fold, onchange: (event) => { fold = event.target.checked; paint(); } }), "fold gaps")));
   }
@@ -97,6 +125,8 @@ export function waterfall(host, isWatching) {
     const [left, right] = [time.at(row.start), time.at(row.end)];
     const wide = right - left;
     const duration = span(row.end - row.start);
+    // Where the right edge leaves no room for it.
+    const place = right < 0.86 ? "after" : wide > 0.2 ? "inside" : "before";
     const words = `${row.name}, ${row.service}, ${duration}, after ${span(row.start - time.start)}${row.error ? ", error" : ""}${row.compensates ? ", compensation" : ""}`;
     const classes = ["row", colour(row.service), row.error && "error", row.compensates && "compensates", row.orphan && "orphan"];
     return h("div", {
@@ -108,14 +138,14 @@ export function waterfall(host, isWatching) {
       row.children.length
         ? h("button", { type: "button", class: "twist", tabindex: -1, "aria-hidden": "true", onclick: (event) => { event.stopPropagation(); toggle(row); } }, closed.has(row.id) ? "▸" : "▾")
         : h("i", { class: "leaf" }),
-      h("span", { class: "title", title: row.name }, short(row.name)),
+      h("span", { class: "title", title: row.name }, title(row.name)),
       row.compensates && h("span", { class: "sign back", title: "compensation" }, "↩"),
       row.error && h("span", { class: "sign bad", title: row.message ?? "error" }, "✕"),
       row.links.length > 0 && h("span", { class: "sign", title: `${row.links.length} links` }, "↗")),
     h("span", { class: "lane" },
       h("span", { class: "bar", style: { left: `${left * 100}%`, width: `${wide * 100}%` } }),
       row.events.map((event) => h("i", { class: "event", title: event.name, style: { left: `${time.at(event.at) * 100}%` } })),
-      h("span", { class: right > 0.86 ? "took before" : "took", style: { left: `${(right > 0.86 ? left : right) * 100}%` } }, duration)));
+      h("span", { class: `took ${place}`, style: { left: `${(place === "before" ? left : right) * 100}%` } }, duration)));
   }
 
   function mark(id, focus) {
