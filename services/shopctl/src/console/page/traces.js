@@ -80,7 +80,7 @@ export function traces(main, watch) {
       const [services, answer] = await Promise.all([ask("/api/services"), ask(question())]);
       if (late()) return;
       fill(services.data);
-      list = answer.data;
+      list = answer.data.map(asDrawn);
       paint();
       tell(words());
       if (at.order && !open && list.length) openTrace(best(list).traceID);
@@ -142,9 +142,8 @@ export function traces(main, watch) {
         const trace = answer.data[0];
         spans ??= waterfall(detail, () => watching);
         spans.draw(trace, lines.data);
-        if (mine.drawn?.spans !== trace.spans.length) mine.drawn = { spans: trace.spans.length, grewAt: Date.now() };
-        // The list is older than what is drawn; both say the same about it.
-        list = list.map((one) => (one.traceID === id ? { ...one, ...sum(trace) } : one));
+        if (mine.drawn?.spans !== trace.spans.length) mine.drawn = { ...sum(trace), grewAt: Date.now() };
+        list = list.map(asDrawn);
         paint();
       } catch (error) {
         if (open !== mine || ended || mine.drawn) return;
@@ -157,6 +156,13 @@ export function traces(main, watch) {
       }
     }
     load();
+  }
+
+  // The list may be older than what is drawn; both say the same about a trace.
+  function asDrawn(listed) {
+    const drawn = listed.traceID === open?.id && open.drawn;
+    if (!drawn || listed.spans > drawn.spans) return listed;
+    return { ...listed, spans: drawn.spans, startTime: drawn.startTime, duration: drawn.duration };
   }
 
   function sum({ spans }) {
