@@ -22,7 +22,7 @@ use crate::catalogue::{put_on_offer, wide};
 use crate::checkout::StackArgs;
 use crate::client::Api;
 use crate::dev::{private_ports, private_stack_on, stop_requested};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{SPAN_BATCH_DELAY, Telemetry};
 use crate::ui::Ui;
 
 use cpu::CpuTimes;
@@ -115,6 +115,8 @@ async fn with_a_stack(
     match (&receiver, traces_kept) {
         (Some(receiver), Some(share)) => {
             env.extend(receiver.env());
+            // The cost is that of a deployment, which sends as seldom as the standard says.
+            env.push((SPAN_BATCH_DELAY.to_owned(), "5000".to_owned()));
             env.push((
                 "OTEL_TRACES_SAMPLER".to_owned(),
                 "parentbased_traceidratio".to_owned(),

@@ -36,6 +36,11 @@ use crate::ui::{Style, Ui};
 use otlp::Kept;
 use store::Limits;
 
+/// The standard variable for how long, in milliseconds, a service collects spans before it sends them.
+pub const SPAN_BATCH_DELAY: &str = "OTEL_BSP_SCHEDULE_DELAY";
+/// A killed service takes with it what it has not sent, and who kills one wants to see what it did last. The standard's five seconds would lose that.
+const SPANS_SENT_AFTER_MS: &str = "200";
+
 /// `shopctl telemetry`
 #[derive(Debug, Clone, Args)]
 pub struct TelemetryArgs {
@@ -185,10 +190,13 @@ impl Telemetry {
     /// What every service of a stack is told, so that it sends here.
     #[must_use]
     pub fn env(&self) -> Vec<(String, String)> {
-        vec![(
-            "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
-            format!("http://{}", self.addresses.otlp_grpc),
-        )]
+        let endpoint = format!("http://{}", self.addresses.otlp_grpc);
+        [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            (SPAN_BATCH_DELAY, SPANS_SENT_AFTER_MS),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
     }
 
     /// Resolves when one of its ports cannot be served any more.
