@@ -69,12 +69,13 @@ mkdir -p "$DIR"
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
-# put FILE < text: replaces FILE as a whole, unless it already says the same.
+# put FILE < text: replaces FILE as a whole, unless it already says the same. Who could read it still can: servers under accounts of their own do.
 put() {
   cat > "$WORK/put"
   if [ -f "$1" ] && cmp -s "$WORK/put" "$1"; then
     return
   fi
+  [ ! -f "$1" ] || cp -p "$1" "$1.new"
   cat "$WORK/put" > "$1.new"
   mv "$1.new" "$1"
 }
@@ -97,12 +98,19 @@ fits() {
 has_life() {
   local from to
   from=$(seconds "$1" -startdate) && to=$(seconds "$1" -enddate) || return 1
-  [ $(((to - $(date +%s)) * 3)) -ge $((to - from)) ]
+  openssl x509 -in "$1" -noout -checkend $(((to - from) / 3)) > /dev/null 2>&1
 }
 
-# seconds CERTIFICATE -startdate|-enddate: since 1970.
+# seconds CERTIFICATE -startdate|-enddate: since March of the year 0. Counted here, because every system's `date` reads dates in its own way.
 seconds() {
-  date -u -d "$(openssl x509 -in "$1" -noout "$2" 2> /dev/null | cut -d= -f2)" +%s
+  local months=JanFebMarAprMayJunJulAugSepOctNovDec month day clock year before hours minutes rest
+  read -r month day clock year _ < <(openssl x509 -in "$1" -noout "$2" 2> /dev/null | cut -d= -f2) || return 1
+  before=${months%%"$month"*}
+  # Years begin in March, so that the leap day is their last.
+  month=$(((${#before} / 3 + 10) % 12))
+  year=$((year - month / 10))
+  IFS=: read -r hours minutes rest <<< "$clock"
+  echo $((((year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day) * 24 + 10#$hours) * 3600 + 10#$minutes * 60 + 10#$rest))
 }
 
 new_authority() {

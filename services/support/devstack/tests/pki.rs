@@ -349,6 +349,26 @@ fn a_key_that_does_not_fit_or_is_gone_is_replaced_with_its_certificate() {
     }
 }
 
+/// Containers of other accounts read what `make up` lets them read, before and after a renewal.
+#[test]
+fn the_script_renews_a_file_with_the_mode_that_it_had() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("pki");
+    Script.make(&dir, DAYS);
+    age_orders(&dir, 10);
+    let pair = ["orders/tls.crt", "orders/tls.key"].map(|file| dir.join(file));
+    let old = pair.each_ref().map(|file| std::fs::read(file).unwrap());
+    for file in &pair {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    Script.make(&dir, DAYS);
+    for (file, old) in pair.iter().zip(old) {
+        assert_ne!(std::fs::read(file).unwrap(), old, "{}", file.display());
+        let mode = std::fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o644, "{}", file.display());
+    }
+}
+
 #[test]
 fn a_lost_authority_is_said_and_not_replaced() {
     let home = tempfile::tempdir().unwrap();
