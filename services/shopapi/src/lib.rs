@@ -53,7 +53,11 @@ enum Command {
     /// Run the payments service.
     Payments,
     /// Bring the databases that are configured to the newest schema, then exit.
-    Migrate,
+    Migrate {
+        /// A schema newer than this program is left as it is and counts as done: what a rollback of the program wants.
+        #[arg(long)]
+        allow_newer: bool,
+    },
     /// Ask the service on this machine whether it is ready, then exit with 0 or 1.
     Healthcheck,
     /// Do nothing for a while: for platforms that run a command before they stop a service.
@@ -184,9 +188,9 @@ async fn run(command: Command, environment: std::env::VarsOs) -> Result<(), Fail
             durability::demand(&[&config.database, &config.provider_database]).await?;
             service::run(&telemetry, |stop| shopapi_payments::run(config, stop)).await
         }
-        Command::Migrate => {
+        Command::Migrate { allow_newer } => {
             let (telemetry, config) = config::migrate(env)?;
-            migrate::run(&telemetry, config).await
+            migrate::run(&telemetry, config, allow_newer).await
         }
         Command::Healthcheck => Ok(healthcheck::run(&config::healthcheck(env)?).await?),
         Command::Pause { .. } => Ok(()),
