@@ -48,6 +48,8 @@ pub struct BusOptions {
     pub credentials: Option<BusCredentials>,
     /// TLS, where the server speaks it.
     pub tls: Option<BusTls>,
+    /// Copies of the streams that this process owns: more than one needs a cluster of as many servers.
+    pub stream_replicas: usize,
 }
 
 /// User and password of an account on the server.
@@ -76,6 +78,7 @@ impl BusOptions {
             client_name: client_name.into(),
             credentials: None,
             tls: None,
+            stream_replicas: 1,
         }
     }
 
@@ -155,6 +158,7 @@ pub struct Connection {
     context: Context,
     link: Arc<watch::Sender<Link>>,
     stalled: Arc<AtomicBool>,
+    stream_replicas: usize,
 }
 
 impl Connection {
@@ -201,7 +205,14 @@ impl Connection {
             context,
             link,
             stalled: Arc::new(AtomicBool::new(false)),
+            stream_replicas: options.stream_replicas,
         })
+    }
+
+    /// How many copies the streams that this process owns shall have.
+    #[must_use]
+    pub const fn stream_replicas(&self) -> usize {
+        self.stream_replicas
     }
 
     /// The state for health reports.

@@ -16,7 +16,7 @@ pub struct StreamSpec {
     pub bytes_max: i64,
     /// A message id is remembered for this long; publishes repeated inside it are stored once.
     pub duplicate_window: Duration,
-    /// Copies in a cluster of servers.
+    /// Copies in a cluster of servers. A stream that operators gave more keeps them.
     pub replicas: usize,
 }
 
@@ -35,6 +35,13 @@ impl StreamSpec {
             duplicate_window: Duration::from_secs(120),
             replicas: 1,
         }
+    }
+
+    /// The same with so many copies.
+    #[must_use]
+    pub fn replicated(mut self, replicas: usize) -> Self {
+        self.replicas = replicas;
+        self
     }
 
     /// Whether the stream takes events of this subject.

@@ -70,7 +70,8 @@ fn apply(spec: &StreamSpec, present: StreamConfig) -> StreamConfig {
         max_bytes: spec.bytes_max,
         discard: DiscardPolicy::Old,
         storage: StorageType::File,
-        num_replicas: spec.replicas,
+        // Never fewer: a forgotten setting must not take copies away from a stream that operators raised.
+        num_replicas: spec.replicas.max(present.num_replicas),
         duplicate_window: spec.duplicate_window,
         ..present
     }
@@ -124,5 +125,39 @@ fn consumer_config(spec: &ConsumerSpec) -> pull::Config {
         filter_subject,
         filter_subjects,
         ..pull::Config::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replicas(wanted: usize, present: usize) -> usize {
+        let spec = StreamSpec::new("ORDERS", ["orders.*"]).replicated(wanted);
+        let present = StreamConfig {
+            num_replicas: present,
+            ..StreamConfig::default()
+        };
+        apply(&spec, present).num_replicas
+    }
+
+    #[test]
+    fn a_stream_gets_the_copies_that_are_asked_for_and_never_loses_any() {
+        // One that is made from nothing, one that is raised, one that operators raised.
+        assert_eq!((replicas(1, 0), replicas(3, 0)), (1, 3));
+        assert_eq!(replicas(3, 1), 3);
+        assert_eq!(replicas(1, 3), 3);
+    }
+
+    #[test]
+    fn what_the_spec_does_not_fix_stays_as_operators_left_it() {
+        let present = StreamConfig {
+            description: Some("ours".to_owned()),
+            max_bytes: 7,
+            ..StreamConfig::default()
+        };
+        let applied = apply(&StreamSpec::new("ORDERS", ["orders.*"]), present);
+        assert_eq!(applied.description.as_deref(), Some("ours"));
+        assert_eq!(applied.max_bytes, 1 << 30);
     }
 }

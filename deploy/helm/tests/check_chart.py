@@ -372,6 +372,14 @@ def proxies_are_told_to_the_gateway():
 
 
 @check
+def streams_have_as_many_copies_as_there_are_servers_meant_for_them():
+    for case, wanted in (("defaults", None), ("everything", "3"), ("prod.yaml", "3")):
+        told = {name_of(d): one["value"] for d, _, pod in pod_templates(rendered(case)) for one in pod["containers"][0].get("env", [])
+                if one["name"] == "SHOPAPI_NATS_STREAM_REPLICAS"}
+        assert told == ({"Deployment/shopapi-orders": wanted, "Deployment/shopapi-payments": wanted} if wanted else {}), f"{case}: {told}"
+
+
+@check
 def traces_find_their_store():
     """The Service that the Jaeger operator makes has another name than ours, and the collector must be let out to it."""
     for case, wanted in (("defaults", "shopapi-jaeger:4317"), ("Jaeger operator", "shopapi-jaeger-collector:4317"), ("prod.yaml", "jaeger-collector.observability:4317")):

@@ -22,7 +22,7 @@ ALL_OBJECTS = {
     "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}},
     "orders": {"autoscaling": {"enabled": True}, "extraEnv": {"RUST_BACKTRACE": 1}, "tolerations": [{"key": "a", "operator": "Exists"}]},
     "gateway": {"httpTlsSecret": "public-tls", "trustedProxies": ["10.244.0.0/16", "fd00::/8"], "service": {"annotations": {"a": "b"}}, "podAnnotations": {"c": "d"}},
-    "nats": {"bundled": {"replicas": 3}},
+    "nats": {"streamReplicas": 3, "bundled": {"replicas": 3}},
     "secrets": {"userJwtPrevious": True},
     "imagePullSecrets": ["registry"],
 }
@@ -61,6 +61,8 @@ REFUSED = [
     ({"telemetry": {"samplerRatio": 5}}, ["telemetry", "samplerRatio"]),
     ({"nats": {"mode": "external", "external": {"url": "http://plain:4222"}}}, ["nats", "url"]),
     ({"image": {"digest": "latest"}}, ["image", "digest"]),
+    ({"nats": {"streamReplicas": 3}}, ["nats.streamReplicas is 3", "nats.bundled.replicas"]),
+    ({"nats": {"streamReplicas": 0}}, ["nats", "streamReplicas"]),
     ({"nats": {"mode": "external"}}, ["nats.external.url is needed"]),
     ({"databases": {"mode": "external"}}, ["databases.external.caSecret.name is needed"]),
     ({"databases": {"mode": "cloudnativepg"}}, ["needs tls.mode certManager or existingSecret"]),

@@ -179,7 +179,8 @@ fn writers(
         &boxes.publisher,
         move || {
             let subjects = [subjects::ORDERS_ALL, subjects::ORDERS_REPLAYED];
-            let stream = StreamSpec::new(subjects::STREAM_ORDERS, subjects);
+            let stream = StreamSpec::new(subjects::STREAM_ORDERS, subjects)
+                .replicated(bus.stream_replicas());
             JetStreamPublisher::new(bus.clone(), stream)
         },
     ))

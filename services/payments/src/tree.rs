@@ -148,7 +148,8 @@ fn publisher_child(outside: &Outside, mailboxes: &Mailboxes) -> ChildSpec {
         &mailboxes.publisher,
         move || {
             let subjects = [subjects::PAYMENTS_ALL, subjects::PAYMENTS_REPLAYED];
-            let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, subjects);
+            let stream = StreamSpec::new(subjects::STREAM_PAYMENTS, subjects)
+                .replicated(bus.stream_replicas());
             JetStreamPublisher::new(bus.clone(), stream)
         },
     )

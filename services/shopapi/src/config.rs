@@ -26,6 +26,7 @@ const LOG_FORMAT: &str = "SHOPAPI_LOG_FORMAT";
 const DATABASE_URL: &str = "SHOPAPI_DATABASE_URL";
 const PROVIDER_DATABASE_URL: &str = "SHOPAPI_PROVIDER_DATABASE_URL";
 const NATS_URL: &str = "SHOPAPI_NATS_URL";
+const NATS_STREAM_REPLICAS: &str = "SHOPAPI_NATS_STREAM_REPLICAS";
 const HTTP_TLS_DIR: &str = "SHOPAPI_HTTP_TLS_DIR";
 const HTTP_ADDR: &str = "SHOPAPI_HTTP_ADDR";
 const GRPC_ADDR: &str = "SHOPAPI_GRPC_ADDR";
@@ -59,12 +60,13 @@ const LOG_FILTER: &str = "info,ractor=warn";
 const A_SECRET: &str = "the output of `openssl rand -hex 32`";
 
 /// Every `SHOPAPI_` variable of every command.
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 28] = [
     MODE,
     LOG_FORMAT,
     DATABASE_URL,
     PROVIDER_DATABASE_URL,
     NATS_URL,
+    NATS_STREAM_REPLICAS,
     HTTP_ADDR,
     HTTP_TLS_DIR,
     GRPC_ADDR,
@@ -99,6 +101,7 @@ Configuration comes from the environment:
   services    SHOPAPI_TLS_DIR (tls.crt, tls.key, ca.crt), SHOPAPI_SERVICE_KEY (jwt.key),
               SHOPAPI_SERVICE_PUBLIC_KEYS (a directory of <service>.pem),
               SHOPAPI_DATABASE_CA, SHOPAPI_NATS_CA (ca.crt of SHOPAPI_TLS_DIR),
+              SHOPAPI_NATS_STREAM_REPLICAS (1; orders and payments, for a cluster of servers),
               SHOPAPI_ALLOW_UNSAFE_DURABILITY=yes|no (no; dev only: a database without fsync)
   gateway     SHOPAPI_ORDERS_URL, SHOPAPI_INVENTORY_URL, SHOPAPI_DATABASE_URL,
               SHOPAPI_USER_JWT_SECRET [.._PREVIOUS], SHOPAPI_DEMO_USERS (dev),

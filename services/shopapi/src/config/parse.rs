@@ -35,6 +35,14 @@ pub(super) fn bus_options(urls: &str, service: &str) -> Result<BusOptions, &'sta
     Ok(options)
 }
 
+/// Copies of a stream; NATS takes five at most.
+pub(super) fn stream_replicas(text: &str) -> Result<usize, &'static str> {
+    let replicas: Option<usize> = text.parse().ok();
+    replicas
+        .filter(|count| (1..=5).contains(count))
+        .ok_or("must be a number from 1 to 5: the copies of each stream, and at least as many NATS servers")
+}
+
 /// Where to listen.
 pub(super) fn addr(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()

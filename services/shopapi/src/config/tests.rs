@@ -247,6 +247,27 @@ fn nats_credentials_are_taken_out_of_the_url() {
 }
 
 #[test]
+fn streams_get_the_copies_that_are_asked_for() {
+    let mut pairs = identity_of("payments").to_vec();
+    pairs.extend([
+        (DATABASE_URL, "postgres://payments:pw@127.0.0.1/paymentsdb"),
+        (
+            PROVIDER_DATABASE_URL,
+            "postgres://provider:pw@127.0.0.1/providerdb",
+        ),
+        (NATS_URL, "nats://127.0.0.1:4222"),
+    ]);
+    let copies = |env| payments(env).map(|(_, config)| config.bus.stream_replicas);
+    assert_eq!(copies(env(&pairs)).unwrap(), 1);
+    let three = with(pairs.clone(), NATS_STREAM_REPLICAS, "3");
+    assert_eq!(copies(three).unwrap(), 3);
+    for wrong in ["0", "6", "-1", "three"] {
+        let refused = copies(with(pairs.clone(), NATS_STREAM_REPLICAS, wrong));
+        assert_eq!(named(refused), [NATS_STREAM_REPLICAS], "{wrong}");
+    }
+}
+
+#[test]
 fn migrate_takes_the_databases_that_are_set() {
     let url = "postgres://orders_owner:pw@127.0.0.1/ordersdb";
     // The owners' passwords cross the network as well: without a CA nobody can be verified.

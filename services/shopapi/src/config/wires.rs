@@ -7,8 +7,10 @@ use shopapi_postgres::PgConfig;
 use shopapi_rpc::Trust;
 use shopapi_tls::TrustedRoots;
 
-use super::parse::bus_options;
-use super::{ALLOW_UNSAFE_DURABILITY, DATABASE_CA, MODE, NATS_CA, NATS_URL, TLS_DIR};
+use super::parse::{bus_options, stream_replicas};
+use super::{
+    ALLOW_UNSAFE_DURABILITY, DATABASE_CA, MODE, NATS_CA, NATS_STREAM_REPLICAS, NATS_URL, TLS_DIR,
+};
 use crate::env::Env;
 
 /// Words that stand in samples where a secret should stand.
@@ -123,6 +125,7 @@ pub(super) fn bus(env: &mut Env, service: &str, trust: Option<&Trust>) -> Option
     let options = env.required(NATS_URL, "nats://127.0.0.1:4222", |urls| {
         bus_options(urls, service)
     });
+    let replicas = env.or(NATS_STREAM_REPLICAS, 1, stream_replicas);
     let roots = env.optional(NATS_CA, |file| TrustedRoots::load(PathBuf::from(file)));
     let identity = trust?.identity();
     let tls = match roots {
@@ -141,7 +144,9 @@ pub(super) fn bus(env: &mut Env, service: &str, trust: Option<&Trust>) -> Option
             }
         }
     };
-    Some(options?.secured(tls, service))
+    let mut options = options?.secured(tls, service);
+    options.stream_replicas = replicas;
+    Some(options)
 }
 
 /// Why a secret is none: everybody can guess it. Nothing in development, where secrets are written down.
