@@ -293,7 +293,7 @@ async fn whoever_has_no_business_on_the_bus_is_not_let_in() {
     let nobody = roots.client_config(&[]);
     assert!(Caller::connect(&url, &nobody, "orders").await.is_err());
     let home = StateDir::home(&workspace_root().join(".dev")).unwrap();
-    let state = StateDir::temporary(&home.join("test"), "run-").unwrap();
+    let state = StateDir::temporary(&StateDir::scratch(&home).unwrap(), "run-").unwrap();
     let foreign = pki
         .foreign_ca(&state.pki())
         .unwrap()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use devstack::{
     DEMO_USERS, Durability, PortLease, PortMap, Restart, Service, Silent, Stack, StackOptions,
-    StateDir, ToolOptions, Tools, workspace_root,
+    StateDir, ToolOptions, Tools, with_migrated_databases, workspace_root,
 };
 use serde_json::{Value, json};
 use shopctl::audit;
@@ -75,7 +75,10 @@ impl World {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
         };
-        let state = StateDir::temporary(&home.join("test"), "e2e-").unwrap();
+        let state = StateDir::temporary(&StateDir::scratch(&home).unwrap(), "e2e-").unwrap();
+        with_migrated_databases(&state, &options.tools)
+            .await
+            .unwrap();
         let stack = Stack::start(state, options, &Silent).await.unwrap();
         catalogue::put_on_offer(&stack.cluster, &goods())
             .await

@@ -7,7 +7,7 @@
 //! │   ├── lock  secrets
 //! │   └── pki/ postgres/ nats/ log/
 //! ├── run-<random>/          a StateDir that goes with its process (demo, bench)
-//! └── test/                  the golden cluster and the copies that tests run on
+//! └── test/                  the golden cluster that tests copy, and the copies where there is little memory
 //! ```
 //!
 //! A root caller's PostgreSQL runs as another account, which must be able to walk to its files. Where it cannot
@@ -18,6 +18,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+
+/// Free memory that a scratch directory asks for: a stack under test takes about 150 MB, several run at once, and the machine wants to
+/// live on.
+const SCRATCH_BYTES_MIN: u64 = 4 << 30;
 
 /// The directory of one stack, locked while this value lives.
 #[derive(Debug)]
@@ -44,17 +48,29 @@ impl StateDir {
             fnv1a(wanted.as_os_str().as_encoded_bytes())
         );
         let stand_in = Path::new("/var/tmp").join(name);
-        make_dir(&stand_in, 0o755)?;
-        let meta = std::fs::symlink_metadata(&stand_in)
-            .map_err(Error::io(format!("looking at {}", stand_in.display())))?;
-        // The name is predictable and the place is shared: it must be a directory that root made.
-        if !meta.is_dir() || meta.uid() != 0 {
-            return Err(Error::Step(format!(
-                "{} exists and is not root's; remove it",
-                stand_in.display()
-            )));
-        }
+        own_dir(&stand_in)?;
         Ok(stand_in)
+    }
+
+    /// Where tests make what they throw away: a file system in memory when there is a large one, else below `home`.
+    ///
+    /// A data directory has a thousand files, and ext4 looks for long at each that was removed a moment ago before it makes a new one.
+    ///
+    /// # Errors
+    /// As [`home`](Self::home).
+    pub fn scratch(home: &Path) -> Result<PathBuf, Error> {
+        let memory = Path::new("/dev/shm");
+        let free = rustix::fs::statvfs(memory)
+            .map_or(0, |about| about.f_bavail.saturating_mul(about.f_frsize));
+        if free < SCRATCH_BYTES_MIN {
+            let scratch = home.join("test");
+            make_dir(&scratch, 0o755)?;
+            return Ok(scratch);
+        }
+        let user = rustix::process::geteuid().as_raw();
+        let scratch = memory.join(format!("shopapi-test-{user}"));
+        own_dir(&scratch)?;
+        Ok(scratch)
     }
 
     /// Opens `home/name`, which stays when the process ends.
@@ -187,6 +203,20 @@ fn read_dir(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries =
         std::fs::read_dir(dir).map_err(Error::io(format!("listing {}", dir.display())))?;
     Ok(entries.flatten().map(|entry| entry.path()).collect())
+}
+
+/// Makes a directory in a place that is shared: its name is predictable, so it must be one that this user made.
+fn own_dir(path: &Path) -> Result<(), Error> {
+    make_dir(path, 0o755)?;
+    let meta = std::fs::symlink_metadata(path)
+        .map_err(Error::io(format!("looking at {}", path.display())))?;
+    if meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Error::Step(format!(
+        "{} exists and belongs to somebody else; remove it",
+        path.display()
+    )))
 }
 
 /// Makes a directory with a mode of its own, whatever the caller's umask is.

@@ -5,7 +5,7 @@
 //! .dev/test/golden-<hash of migrations and versions>/   made once: initdb, databases, roles, migrations; stopped
 //!      │ cp (about 50 MB, page cache; a reflink where the file system has them)
 //!      ▼
-//! .dev/test/run-<random>/   one per test process, its server without fsync; removed when the test ends
+//! <scratch>/run-<random>/   one per test process, its server without fsync; removed when the test ends
 //! ```
 //!
 //! A start costs about half a second of one core, most of it PostgreSQL's own. Nothing is left running: servers
@@ -93,7 +93,7 @@ impl TestStack {
         make_dir(&home, 0o755)?;
         let golden = golden(&home, &tools, migrations, migrate).await?;
 
-        let state = StateDir::temporary(&home, "run-")?;
+        let state = StateDir::temporary(&StateDir::scratch(&dev)?, "run-")?;
         copy(&golden, state.path()).await?;
         let ports = [lease()?, lease()?];
         let mut cluster = open(&tools, &state, ports[0].port()).await?;

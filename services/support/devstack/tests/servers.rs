@@ -49,7 +49,7 @@ async fn tools() -> (std::path::PathBuf, Tools) {
     let tools = Tools::find_or_install(&home, ToolOptions::from_env(), &Silent)
         .await
         .unwrap();
-    (home, tools)
+    (StateDir::scratch(&home).unwrap(), tools)
 }
 
 async fn empty_cluster(state: &StateDir, tools: &Tools, port: &PortLease) -> Cluster {

@@ -120,7 +120,7 @@ async fn a_role_that_does_not_wait_for_the_disk_is_refused_and_a_durable_server_
     let tools = Tools::find_or_install(&home, ToolOptions::from_env(), &Silent)
         .await
         .unwrap();
-    let state = StateDir::temporary(&home.join("test"), "run-").unwrap();
+    let state = StateDir::temporary(&StateDir::scratch(&home).unwrap(), "run-").unwrap();
     let port = lease().unwrap();
     let config = ClusterConfig {
         bin: tools.pg_bin,

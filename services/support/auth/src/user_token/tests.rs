@@ -377,9 +377,9 @@ fn a_secret_that_can_be_guessed_is_taken_neither_at_the_start_nor_later() {
         write(now, before);
         assert!(matches!(load(), Err(UserKeysError::Guessable(_))));
     }
-    write(SECRET, "");
-    let keys = load().unwrap();
     for (now, before) in [(&*sample, SECRET), (SECRET, &*sample)] {
+        write(SECRET, "");
+        let keys = load().unwrap();
         write(now, before);
         assert!(matches!(
             keys.look(),
@@ -387,6 +387,8 @@ fn a_secret_that_can_be_guessed_is_taken_neither_at_the_start_nor_later() {
         ));
         assert_eq!(keys.now().signing_kid, key(SECRET).kid());
     }
+    write(SECRET, "");
+    let keys = load().unwrap();
     write(OTHER_SECRET, SECRET);
     assert!(matches!(keys.look(), Look::Replaced));
 }
