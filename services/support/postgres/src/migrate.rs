@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::config::PgConfig;
 use crate::session::Session;
-use crate::sqlstate::{Disconnected, describe};
+use crate::sqlstate::{Disconnected, Failure, FailureClass, describe};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -136,19 +136,41 @@ pub async fn run(config: &PgConfig, schema: Schema) -> Result<Report, MigrateErr
     run_files(config, embedded::of(schema)).await
 }
 
+/// As [`run`], on a session of the caller's, who can wait for a database that is not there yet: the session tells of an outage once and
+/// paces its attempts. It is left without a connection.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(session: &mut Session, schema: Schema) -> Result<Report, MigrateError> {
+    run_files_on(session, embedded::of(schema)).await
+}
+
 /// As [`run`], over files (`V0001__name`, SQL) of the caller's choice.
 ///
 /// # Errors
 /// As [`run`].
 pub async fn run_files(config: &PgConfig, files: &[(&str, &str)]) -> Result<Report, MigrateError> {
+    run_files_on(&mut Session::new(config)?, files).await
+}
+
+async fn run_files_on(
+    session: &mut Session,
+    files: &[(&str, &str)],
+) -> Result<Report, MigrateError> {
+    let outcome = apply(session, files).await;
+    // Closing the connection gives the lock back, also when this process dies before it gets here.
+    session.discard();
+    outcome
+}
+
+async fn apply(session: &mut Session, files: &[(&str, &str)]) -> Result<Report, MigrateError> {
     let migrations = migrations(files)?;
     let known = newest(&migrations);
-    let database = config.database().to_owned();
+    let database = session.database().to_owned();
     let failed = |text: String| MigrateError::Failed {
         database: database.clone(),
         text,
     };
-    let mut session = Session::new(config)?;
     let client = session.client().await?;
     lock(client, &database).await?;
 
@@ -181,8 +203,6 @@ pub async fn run_files(config: &PgConfig, files: &[(&str, &str)]) -> Result<Repo
     } else {
         info!(%database, version = known, applied = applied.len(), "schema migrated");
     }
-    // Closing the connection gives the lock back, also when this process dies before it gets here.
-    session.discard();
     Ok(Report {
         applied,
         version: known,
@@ -231,9 +251,18 @@ async fn lock(client: &Client, database: &str) -> Result<(), MigrateError> {
     let relax = format!("SET lock_timeout = '{}s'", TABLE_LOCK_WAIT.as_secs());
     for statement in [settings, take, relax] {
         client.batch_execute(&statement).await.map_err(|error| {
-            warn!(%database, error = %describe(&error), "migration lock not taken");
-            MigrateError::Busy {
-                database: database.to_owned(),
+            let Failure { class, text } = Failure::from(&error);
+            warn!(%database, error = text, "migration lock not taken");
+            let database = database.to_owned();
+            match class {
+                FailureClass::Retry => MigrateError::Busy { database },
+                // Nothing was begun: as if it had not been reached.
+                FailureClass::Disconnected | FailureClass::Unknown => {
+                    MigrateError::Disconnected(Disconnected { reason: text })
+                }
+                FailureClass::Data | FailureClass::StalePlan | FailureClass::Other => {
+                    MigrateError::Failed { database, text }
+                }
             }
         })?;
     }

@@ -32,8 +32,10 @@ pub struct Session {
     pool: Pool,
     client: Option<Client>,
     shown: String,
+    database: String,
     failures: u32,
-    not_before: Option<Instant>,
+    /// No attempt before then, and why the last one failed.
+    pausing: Option<(Instant, String)>,
 }
 
 impl Session {
@@ -55,8 +57,9 @@ impl Session {
             pool,
             client: None,
             shown: config.to_string(),
+            database: config.database().to_owned(),
             failures: 0,
-            not_before: None,
+            pausing: None,
         })
     }
 
@@ -81,11 +84,11 @@ impl Session {
     }
 
     async fn connect(&mut self) -> Result<Client, Disconnected> {
-        if let Some(not_before) = self.not_before
-            && Instant::now() < not_before
+        if let Some((not_before, why)) = &self.pausing
+            && Instant::now() < *not_before
         {
             return Err(Disconnected {
-                reason: format!("{}: waiting before the next attempt", self.shown),
+                reason: format!("{why} (waiting before the next attempt)"),
             });
         }
         match self.pool.get().await {
@@ -94,14 +97,14 @@ impl Session {
                     info!(database = %self.shown, attempts = self.failures, "database is back");
                 }
                 self.failures = 0;
-                self.not_before = None;
+                self.pausing = None;
                 Ok(client)
             }
             Err(error) => {
                 let pause = pause_after(self.failures, rand::random());
                 self.failures = self.failures.saturating_add(1);
-                self.not_before = Some(Instant::now() + pause);
                 let reason = format!("{}: {}", self.shown, pool_error(&error));
+                self.pausing = Some((Instant::now() + pause, reason.clone()));
                 // The first failure of an outage is news, the others are noise.
                 if self.failures == 1 {
                     warn!(reason, "cannot connect");
@@ -143,6 +146,11 @@ impl Session {
             // Taken out of the pool for good: a connection in doubt must not be handed out again.
             drop(Client::take(client));
         }
+    }
+
+    /// The name of the database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
     }
 
     /// True while a connection is open, as far as is known without asking the server.
