@@ -27,7 +27,6 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 use tracing::{Instrument as _, error, info};
 
-use crate::store::settle_plans;
 use crate::telemetry;
 use columns::Columns;
 
@@ -107,7 +106,6 @@ async fn write(
     batch: &[JournalEntry],
     columns: Columns<'_>,
 ) -> Result<Decided, tokio_postgres::Error> {
-    settle_plans(client).await?;
     let sql::CommitBatch { at, won, busy } = columns.commit(client).await?;
     let mut fates = vec![Fate::Lost; columns.len()];
     for (ordinals, fate) in [(won, Fate::Won(at)), (busy, Fate::Busy)] {

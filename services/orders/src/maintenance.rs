@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::admission::Admission;
 use crate::config::Limits;
-use crate::store::{OrderStore, settle_plans};
+use crate::store::OrderStore;
 
 /// Pause between two rounds while there is more to prune: leaves the disk to the journal in between.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(200);
@@ -207,7 +207,6 @@ pub(crate) async fn prune(session: &mut Session, retention: Retention) -> Result
     let client = session.client().await?;
     let rows = retention.rows_max;
     let statements = async {
-        settle_plans(client).await?;
         let age = retention.events.as_secs_f64();
         let events = sql::prune_outbox().bind(client, &age, &rows).all().await?;
         let age = retention.keys.as_secs_f64();

@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::store::OrderStore;
+use crate::store::{OrderStore, PLAN_SETTINGS};
 use crate::telemetry;
 use crate::tree::{Parts, tree};
 
@@ -102,7 +102,8 @@ impl Service {
     ///
     /// # Errors
     /// [`RunError`]: a port is taken, or a child did not start.
-    pub async fn start(config: Config) -> Result<Self, RunError> {
+    pub async fn start(mut config: Config) -> Result<Self, RunError> {
+        config.database = config.database.with_settings(PLAN_SETTINGS);
         let grpc = Port::bind("gRPC", config.grpc).await?;
         let health = Port::bind("health", config.health).await?;
         let pool = ReadPool::new(

@@ -18,23 +18,24 @@ use orders_sql::queries::{reads, sagas};
 use shopapi_postgres::{Client, ReadPool, timed};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{error, warn};
 
 pub(crate) use rows::{OrderView, TimelineView};
 
 /// How plans are made on a connection of this service. Tables start empty and grow by thousands of rows a second: a plan that was made
 /// while a table was small and reads all of it would be kept until the next ANALYZE. Every statement here has an index, so sequential
 /// scans are priced out and plans are made once.
-const PLAN_SETTINGS: &str =
-    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
+///
+/// Asked for while connecting, so that no connection is without them and none costs a statement more.
+pub(crate) const PLAN_SETTINGS: &[(&str, &str)] = &[
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("jit", "off"),
+];
 
-/// Prepares a fresh connection; does nothing on one that has prepared statements.
-pub(crate) async fn settle_plans(client: &Client) -> Result<(), tokio_postgres::Error> {
-    if client.statement_cache.size() == 0 {
-        client.batch_execute(PLAN_SETTINGS).await?;
-    }
-    Ok(())
-}
+/// A net under the saga's reads, whose callers wait without a deadline of their own. Above everything that is bounded inside (twice a
+/// connection and a statement), because whoever is cut off by it may leave a connection in doubt in the pool.
+const PORT_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The reads. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,14 +70,10 @@ impl OrderStore {
     }
 
     pub(crate) async fn client(&self) -> Result<Client, StoreUnavailable> {
-        let client = self.0.pool.get().await.map_err(|error| {
+        self.0.pool.get().await.map_err(|error| {
             warn!(%error, "orders cannot be read");
             StoreUnavailable
-        })?;
-        match settle_plans(&client).await {
-            Ok(()) => Ok(client),
-            Err(error) => Err(self.failed(client, &error)),
-        }
+        })
     }
 
     fn failed(&self, client: Client, error: &tokio_postgres::Error) -> StoreUnavailable {
@@ -298,16 +295,45 @@ impl OrderStore {
 impl SagaStore for OrderStore {
     fn load(&self, ids: Vec<OrderId>) -> PortFuture<Vec<Found>> {
         let store = self.clone();
-        Box::pin(async move { Self::load(&store, ids).await })
+        Box::pin(ends("load", async move { Self::load(&store, ids).await }))
     }
 
     fn claim_due(&self, limit: usize, lease: Duration) -> PortFuture<Vec<Snapshot>> {
         let store = self.clone();
-        Box::pin(async move { Self::claim_due(&store, limit, lease).await })
+        Box::pin(ends("claim", async move {
+            Self::claim_due(&store, limit, lease).await
+        }))
     }
 
     fn versions(&self, ids: Vec<OrderId>) -> PortFuture<Vec<(OrderId, Version)>> {
         let store = self.clone();
-        Box::pin(async move { Self::versions(&store, ids).await })
+        Box::pin(ends("versions", async move {
+            Self::versions(&store, ids).await
+        }))
+    }
+}
+
+/// Bounds a whole call of the port by [`PORT_DEADLINE`].
+async fn ends<T>(
+    call: &'static str,
+    reading: impl Future<Output = Result<T, StoreUnavailable>>,
+) -> Result<T, StoreUnavailable> {
+    timeout(PORT_DEADLINE, reading)
+        .await
+        .unwrap_or_else(|_elapsed| {
+            error!(call, deadline = ?PORT_DEADLINE, "a read of orders had no end of its own");
+            Err(StoreUnavailable)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_never_ends_is_an_answer() {
+        let never = std::future::pending::<Result<(), StoreUnavailable>>();
+        assert!(ends("load", never).await.is_err());
+        assert!(ends("load", async { Ok(1) }).await.is_ok());
     }
 }

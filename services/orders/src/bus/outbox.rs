@@ -1,5 +1,7 @@
 //! The outbox drainer's surroundings: rows by claim on a connection of its own, the stream ORDERS, marks through the journal.
 
+use std::time::Duration;
+
 use actor_kit::batch::WriterMsg;
 use actor_kit::{Mailbox, Reply};
 use jetstream::{OutboundEvent, PublishFailure, Published, PublisherMsg};
@@ -11,36 +13,46 @@ use outbox::{
 };
 use shopapi_postgres::{Disconnected, Failure, PgConfig, Session};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::store::settle_plans;
+/// A claim that takes longer is given up and its connection dropped. Above the role's `statement_timeout`, whose error knows more; with
+/// the time to connect below the drainer's own deadline, which would leave the connection with a statement that hangs on it.
+const CLAIM_DEADLINE: Duration = Duration::from_millis(10_500);
 
 /// The rows. The drainer claims one batch at a time, so the lock is never waited for.
 #[derive(Debug)]
-pub(crate) struct OutboxRows(Mutex<Result<Session, Disconnected>>);
+pub(crate) struct OutboxRows {
+    session: Mutex<Result<Session, Disconnected>>,
+    claim_deadline: Duration,
+}
 
 impl OutboxRows {
     pub(crate) fn new(config: &PgConfig) -> Self {
-        Self(Mutex::new(Session::new(config)))
+        Self {
+            session: Mutex::new(Session::new(config)),
+            claim_deadline: CLAIM_DEADLINE,
+        }
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<OutboxEvent>, Failure> {
-        let mut session = self.0.lock().await;
+        let mut session = self.session.lock().await;
         let session = session.as_mut().map_err(|gone| gone.clone())?;
         let client = session.client().await?;
         let lease = claim.lease.as_secs_f64();
         let min_age = claim.min_age.as_secs_f64();
         let rows_max = i64::try_from(claim.rows_max).unwrap_or(i64::MAX);
-        let claimed = async {
-            settle_plans(client).await?;
+        let claimed = timeout(
+            self.claim_deadline,
             sql::claim_outbox()
                 .bind(client, &lease, &min_age, &rows_max)
-                .all()
-                .await
-        };
-        match claimed.await {
-            Ok(rows) => Ok(rows.into_iter().map(event).collect()),
-            Err(error) => Err(session.judge(&error)),
+                .all(),
+        )
+        .await;
+        match claimed {
+            Ok(Ok(rows)) => Ok(rows.into_iter().map(event).collect()),
+            Ok(Err(error)) => Err(session.judge(&error)),
+            Err(_elapsed) => Err(session.overdue()),
         }
     }
 }
@@ -121,5 +133,41 @@ impl PublishedMarks for MarksInJournal {
         let ids = event_ids.iter().copied().map(EventId).collect();
         let marks = WriterMsg::lazy(JournalEntry::PublishedMarks(ids));
         self.0.try_send(marks).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devstack::{Proxy, TestStack};
+
+    use super::*;
+
+    const CLAIM: Claim = Claim {
+        min_age: Duration::ZERO,
+        lease: Duration::from_secs(10),
+        rows_max: 10,
+    };
+
+    #[tokio::test]
+    async fn a_claim_that_hangs_ends_and_does_not_keep_its_connection() {
+        let stack = TestStack::migrated().await.unwrap();
+        let network = Proxy::start(stack.cluster.addr()).await.unwrap();
+        let server = stack.cluster.addr().to_string();
+        let url = stack
+            .url("orders")
+            .replace(&server, &network.addr().to_string());
+        let rows = OutboxRows {
+            claim_deadline: Duration::from_millis(100),
+            ..OutboxRows::new(&PgConfig::parse(&url, "test").unwrap())
+        };
+        // The first statements on a loaded machine may take longer than that.
+        while OutboxRows::claim(&rows, CLAIM).await.is_err() {}
+
+        network.freeze();
+        let failure = OutboxRows::claim(&rows, CLAIM).await.unwrap_err();
+
+        assert!(failure.text.contains("no answer"), "{failure}");
+        let session = rows.session.lock().await;
+        assert!(!session.as_ref().unwrap().is_connected());
     }
 }

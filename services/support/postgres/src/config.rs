@@ -193,6 +193,20 @@ impl PgConfig {
         copy
     }
 
+    /// The same database with these settings (name, value) on every connection from its first statement on. What the URL's own
+    /// `options` say wins.
+    #[must_use]
+    pub fn with_settings(&self, settings: &[(&str, &str)]) -> Self {
+        let mut options: Vec<String> = settings
+            .iter()
+            .map(|(name, value)| format!("-c {name}={}", escaped_option(value)))
+            .collect();
+        options.extend(self.base.get_options().map(str::to_owned));
+        let mut copy = self.clone();
+        copy.base.options(options.join(" "));
+        copy
+    }
+
     /// The name of the database.
     #[must_use]
     pub fn database(&self) -> &str {
@@ -262,6 +276,11 @@ fn take_parameter(url: &str, name: &str) -> (String, Option<String>) {
         format!("{path}?{}", kept.join("&"))
     };
     (url, taken)
+}
+
+/// The server splits its options at spaces that no backslash precedes.
+fn escaped_option(value: &str) -> String {
+    value.replace('\\', "\\\\").replace(' ', "\\ ")
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -382,6 +401,18 @@ mod tests {
         assert_eq!(
             PgConfig::parse("postgres://me:pw@db/x?sslmode=allow", "t").unwrap_err(),
             ConfigError::UnknownSslMode("allow".to_owned())
+        );
+    }
+
+    #[test]
+    fn settings_go_before_what_the_url_asks_for() {
+        let url = "postgres://me:pw@db/x?options=-c%20jit%3Don&sslmode=disable";
+        let config = PgConfig::parse(url, "t")
+            .unwrap()
+            .with_settings(&[("jit", "off"), ("search_path", r"a, b\c")]);
+        assert_eq!(
+            config.driver().get_options(),
+            Some(r"-c jit=off -c search_path=a,\ b\\c -c jit=on")
         );
     }
 

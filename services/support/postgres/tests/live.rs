@@ -370,3 +370,19 @@ async fn a_statement_is_prepared_once_per_connection_and_a_full_pool_answers() {
     drop(client);
     assert!(pool.get().await.is_ok());
 }
+
+#[tokio::test]
+async fn settings_hold_from_the_first_statement_of_every_connection() {
+    let stack = stack().await;
+    let config = config(&stack, "orders", "ordersdb")
+        .with_settings(&[("jit", "off"), ("search_path", "public, nowhere")]);
+    let mut session = Session::new(&config).unwrap();
+    for _ in 0..2 {
+        let client = session.client().await.unwrap();
+        let query = "SELECT current_setting('jit'), current_setting('search_path')";
+        let row = client.query_one(query, &[]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), "off");
+        assert_eq!(row.get::<_, &str>(1), "public, nowhere");
+        session.discard();
+    }
+}
