@@ -40,15 +40,14 @@ mod tree;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use shopapi_auth::{Accounts, Throttle, UserTokens};
 use shopapi_health::Readiness;
-use shopapi_postgres::migrate::{self, Schema, SchemaState};
-use shopapi_postgres::{Disconnected, ReadPool};
+use shopapi_postgres::migrate::Schema;
+use shopapi_postgres::{Disconnected, KnownSchema, ReadPool};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 pub use config::{Config, Limits};
 pub use proxies::{BadNetworks, TrustedProxies};
@@ -192,35 +191,11 @@ fn check_database(readiness: &Readiness, pool: ReadPool) {
         let pool = pinged.clone();
         async move { pool.ping().await.is_ok() }
     });
-    let migrated = Arc::new(AtomicBool::new(false));
+    let schema = KnownSchema::new(pool, Schema::Gateway);
     readiness.check("schema", move || {
-        let (pool, migrated) = (pool.clone(), Arc::clone(&migrated));
-        async move {
-            let known = migrated.load(Ordering::Acquire) || is_migrated(&pool).await;
-            migrated.store(known, Ordering::Release);
-            known
-        }
+        let schema = schema.clone();
+        async move { schema.is_known().await }
     });
-}
-
-async fn is_migrated(pool: &ReadPool) -> bool {
-    let Ok(client) = pool.get().await else {
-        return false;
-    };
-    match migrate::state(&client, Schema::Gateway).await {
-        Ok(SchemaState::Ready) => true,
-        Ok(SchemaState::Behind { found, needed }) => {
-            warn!(
-                found,
-                needed, "gatewaydb lacks migrations: run `shopapi migrate`"
-            );
-            false
-        }
-        Err(error) => {
-            warn!(%error, "the schema's version cannot be read");
-            false
-        }
-    }
 }
 
 #[cfg(test)]

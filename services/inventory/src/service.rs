@@ -2,18 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{fmt, io};
 
 use actor_kit::SpawnError;
 use actor_kit::tree::{RunningTree, TreeView};
 use shopapi_health::Readiness;
-use shopapi_postgres::migrate::{self, Schema, SchemaState};
-use shopapi_postgres::{Disconnected, ReadPool};
+use shopapi_postgres::migrate::Schema;
+use shopapi_postgres::{Disconnected, KnownSchema, ReadPool};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::catalogue::Catalogue;
 use crate::config::Config;
@@ -188,34 +187,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
 
 /// Ready needs a database that answers and has the schema this program knows.
 fn check_database(readiness: &Readiness, pool: ReadPool) {
-    let migrated = Arc::new(AtomicBool::new(false));
+    let database = KnownSchema::new(pool, Schema::Inventory);
     readiness.check("database", move || {
-        let (pool, migrated) = (pool.clone(), migrated.clone());
-        async move {
-            // Schemas only grow, so once seen is seen.
-            if migrated.load(Ordering::Acquire) {
-                return pool.ping().await.is_ok();
-            }
-            let Ok(client) = pool.get().await else {
-                return false;
-            };
-            match migrate::state(&client, Schema::Inventory).await {
-                Ok(SchemaState::Ready) => {
-                    migrated.store(true, Ordering::Release);
-                    true
-                }
-                Ok(SchemaState::Behind { found, needed }) => {
-                    warn!(
-                        found,
-                        needed, "inventorydb lacks migrations: run `shopapi migrate inventory`"
-                    );
-                    false
-                }
-                Err(error) => {
-                    warn!(%error, "the schema's version cannot be read");
-                    false
-                }
-            }
-        }
+        let database = database.clone();
+        async move { database.is_ready().await }
     });
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -10,12 +9,12 @@ use actor_kit::SpawnError;
 use actor_kit::tree::RunningTree;
 use jetstream::{BadBusOptions, BusState, Connection};
 use shopapi_health::{Gate, Readiness};
-use shopapi_postgres::migrate::{self, Schema, SchemaState};
-use shopapi_postgres::{Disconnected, ReadPool};
+use shopapi_postgres::migrate::Schema;
+use shopapi_postgres::{Disconnected, KnownSchema, ReadPool};
 use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::config::Config;
 use crate::store::{OrderStore, PLAN_SETTINGS};
@@ -210,34 +209,9 @@ fn watch_bus(bus: Connection, connected: Gate) -> DropGuard {
 
 /// Ready needs a database that answers and has the schema this program knows.
 fn check_database(readiness: &Readiness, pool: ReadPool) {
-    let migrated = Arc::new(AtomicBool::new(false));
+    let database = KnownSchema::new(pool, Schema::Orders);
     readiness.check("database", move || {
-        let (pool, migrated) = (pool.clone(), migrated.clone());
-        async move {
-            // Schemas only grow, so once seen is seen.
-            if migrated.load(Ordering::Acquire) {
-                return pool.ping().await.is_ok();
-            }
-            let Ok(client) = pool.get().await else {
-                return false;
-            };
-            match migrate::state(&client, Schema::Orders).await {
-                Ok(SchemaState::Ready) => {
-                    migrated.store(true, Ordering::Release);
-                    true
-                }
-                Ok(SchemaState::Behind { found, needed }) => {
-                    warn!(
-                        found,
-                        needed, "ordersdb lacks migrations: run `shopapi migrate orders`"
-                    );
-                    false
-                }
-                Err(error) => {
-                    warn!(%error, "the schema's version cannot be read");
-                    false
-                }
-            }
-        }
+        let database = database.clone();
+        async move { database.is_ready().await }
     });
 }

@@ -8,9 +8,9 @@
 
 use std::time::Duration;
 
-use devstack::{SUPERUSER, TestStack};
+use devstack::{Proxy, SUPERUSER, TestStack};
 use shopapi_postgres::migrate::{self, MigrateError, Schema, SchemaState};
-use shopapi_postgres::{FailureClass, PgConfig, ReadPool, Session};
+use shopapi_postgres::{FailureClass, KnownSchema, PgConfig, ReadPool, Session};
 use tokio::time::timeout;
 
 /// Far above what anything here takes, far below a test runner's patience.
@@ -385,4 +385,39 @@ async fn settings_hold_from_the_first_statement_of_every_connection() {
         assert_eq!(row.get::<_, &str>(1), "public, nowhere");
         session.discard();
     }
+}
+
+#[tokio::test]
+async fn a_schema_that_was_seen_stays_known_and_ready_means_that_the_database_answers() {
+    let mut stack = stack().await;
+    let empty = empty_database(&stack, "unmigrated").await;
+    let behind = KnownSchema::new(ReadPool::new(&empty, 1).unwrap(), Schema::Payments);
+    assert!(!behind.is_ready().await && !behind.is_known().await);
+
+    let database = config(&stack, "payments", "paymentsdb");
+    let schema = KnownSchema::new(ReadPool::new(&database, 1).unwrap(), Schema::Payments);
+    assert!(schema.is_ready().await);
+    stack.cluster.kill().await.unwrap();
+    assert!(schema.clone().is_known().await);
+    assert!(!schema.is_ready().await);
+}
+
+#[tokio::test]
+async fn a_probe_that_is_given_up_leaves_no_hanging_connection_in_the_pool() {
+    let stack = stack().await;
+    let network = Proxy::start(stack.cluster.addr()).await.unwrap();
+    let server = stack.cluster.addr().to_string();
+    let url = stack
+        .url("orders")
+        .replace(&server, &network.addr().to_string());
+    let pool = ReadPool::new(&PgConfig::parse(&url, "live-test").unwrap(), 1).unwrap();
+    pool.ping().await.unwrap();
+
+    network.freeze();
+    let given_up = timeout(Duration::from_millis(10), pool.ping()).await;
+
+    assert!(given_up.is_err());
+    assert!(pool.get().await.is_err(), "the hanging connection is lent");
+    network.heal();
+    pool.ping().await.unwrap();
 }
