@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use shopapi_postgres::PgConfig;
 use shopapi_postgres::migrate::{self, MigrateError, Report, Schema};
+use shopapi_postgres::{PgConfig, Session};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -12,7 +12,7 @@ use crate::{Failure, complain, report};
 
 /// How long a database may take to accept connections: platforms start us beside it.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// Pause between two looks.
+/// Pause between two looks. The session makes fewer attempts than there are looks, the longer the database is away.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub(crate) async fn run(
@@ -70,9 +70,11 @@ fn verdict(
 /// Waits for a database that is not there yet; every other failure is final.
 async fn patiently(config: &PgConfig, schema: Schema) -> Result<Report, MigrateError> {
     let give_up = Instant::now() + WAIT_MAX;
+    // The same for every look, so that an outage is told once.
+    let mut session = Session::new(config)?;
     let mut told = false;
     loop {
-        match migrate::run(config, schema).await {
+        match migrate::run_on(&mut session, schema).await {
             Err(MigrateError::Disconnected(error)) if Instant::now() < give_up => {
                 if !told {
                     warn!(%error, "waiting for the database");

@@ -215,6 +215,7 @@ mod tests {
 
         assert!(first.reason.contains("refused"), "{first}");
         assert!(second.reason.contains("waiting"), "{second}");
+        assert!(second.reason.contains("refused"), "{second}");
         assert!(!session.is_connected());
     }
 }

@@ -134,6 +134,45 @@ async fn a_run_time_role_can_tell_whether_its_schema_is_new_enough() {
     );
 }
 
+#[tokio::test]
+async fn a_lost_connection_is_not_another_process_that_migrates() {
+    let stack = stack().await;
+    let database = empty_database(&stack, "waited_for").await;
+    let mut other = Session::new(&database).unwrap();
+    // The lock of the migrations.
+    let take = "SELECT pg_advisory_lock(x'73686f706d696772'::bigint)";
+    other
+        .client()
+        .await
+        .unwrap()
+        .batch_execute(take)
+        .await
+        .unwrap();
+    let mut waiter = Session::new(&database.named("waiter")).unwrap();
+
+    let waiting = migrate::run_on(&mut waiter, Schema::Provider);
+    let cutting = async {
+        let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                   WHERE application_name = 'waiter' AND wait_event = 'advisory'";
+        let client = other.client().await.unwrap();
+        while client.query_one(cut, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    };
+    let (lost, ()) = timeout(PATIENCE, async { tokio::join!(waiting, cutting) })
+        .await
+        .unwrap();
+
+    assert!(
+        matches!(lost, Err(MigrateError::Disconnected(_))),
+        "{lost:?}"
+    );
+    other.discard();
+    let done = migrate::run_on(&mut waiter, Schema::Provider)
+        .await
+        .unwrap();
+    assert!(!done.applied.is_empty());
+    assert!(!waiter.is_connected(), "it would go on holding the lock");
+}
+
 /// Runs `sql` and returns how the session judges its failure.
 async fn failure(session: &mut Session, sql: &str) -> shopapi_postgres::Failure {
     let error = session
