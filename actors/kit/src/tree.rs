@@ -43,6 +43,18 @@ pub enum ChildState {
     Stopped,
 }
 
+impl ChildState {
+    /// The state as a word for people and other processes: `running`, `restarting`, `stopped`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// A child as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildInfo {

@@ -1,13 +1,11 @@
 //! The gateway's own gRPC port, for operators and probes; customers never see it.
 
-mod tree;
-
 use std::sync::Arc;
 
 use actor_kit::tree::TreeWindow;
 use actor_kit::{ActorError, StopSignal};
 use shopapi_rpc::server::{self, Exposed, ServerLimits};
-use shopapi_rpc::{Trust, tree_service};
+use shopapi_rpc::{Trust, actor_rows, tree_service};
 use tokio::net::TcpListener;
 
 /// Serves until `stop`. While it does, the gateway follows the files of its identity.
@@ -17,7 +15,7 @@ pub(crate) async fn serve(
     window: TreeWindow,
     stop: StopSignal,
 ) -> Result<(), ActorError> {
-    let tree = tree_service("gateway", move || tree::actors(&window));
+    let tree = tree_service("gateway", move || actor_rows!(window));
     let stopped = stop.cancelled_owned();
     Ok(server::serve(
         listener,

@@ -12,7 +12,6 @@ mod catalog;
 mod commands;
 mod server;
 mod status;
-mod tree;
 mod wire;
 
 use actor_kit::Mailbox;

@@ -18,7 +18,6 @@ mod orders;
 mod reads;
 mod server;
 pub(crate) mod status;
-mod tree;
 mod watch;
 
 use std::sync::Arc;

@@ -6,7 +6,6 @@
 
 mod admin;
 mod convert;
-mod tree;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ use shopapi_proto::payments::v1::payments_service_server::{
     PaymentsService, PaymentsServiceServer,
 };
 use shopapi_rpc::server::{self, Exposed, ServerLimits};
-use shopapi_rpc::{Trust, code_name, tree_service};
+use shopapi_rpc::{Trust, actor_rows, code_name, tree_service};
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
 use tracing::field::Empty;
@@ -51,7 +50,7 @@ pub(crate) async fn serve<B: PaymentBooks>(
     let admin = PaymentsAdminServer::new(admin::AdminApi(operators))
         .max_decoding_message_size(limits.message_bytes_max)
         .max_encoding_message_size(ADMIN_BYTES_MAX);
-    let tree = tree_service("payments", move || tree::actors(&window));
+    let tree = tree_service("payments", move || actor_rows!(window));
     let exposed = Exposed::new().with(service).with(admin).with(tree);
     let limits = ServerLimits {
         streams_max: limits.streams_max,

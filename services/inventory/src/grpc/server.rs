@@ -7,12 +7,12 @@ use actor_kit::{ActorError, StopSignal};
 use shopapi_proto::inventory::v1::catalog_service_server::CatalogServiceServer;
 use shopapi_proto::inventory::v1::inventory_service_server::InventoryServiceServer;
 use shopapi_rpc::server::{self, Exposed, ServerLimits};
-use shopapi_rpc::{Trust, tree_service};
+use shopapi_rpc::{Trust, actor_rows, tree_service};
 use tokio::net::TcpListener;
 
+use super::Api;
 use super::catalog::CatalogApi;
 use super::commands::CommandApi;
-use super::{Api, tree};
 
 /// Serves until `stop`, then finishes the requests under way.
 pub(crate) async fn serve(
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
                 .max_decoding_message_size(bytes_max)
                 .max_encoding_message_size(bytes_max),
         )
-        .with(tree_service("inventory", move || tree::actors(&window)));
+        .with(tree_service("inventory", move || actor_rows!(window)));
     let stopped = stop.cancelled_owned();
     Ok(server::serve(Arc::new(listener), exposed, trust, limits, stopped).await?)
 }

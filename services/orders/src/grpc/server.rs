@@ -8,12 +8,12 @@ use actor_kit::{ActorError, StopSignal};
 use shopapi_proto::admin::v1::orders_admin_server::OrdersAdminServer;
 use shopapi_proto::orders::v1::orders_service_server::OrdersServiceServer;
 use shopapi_rpc::server::{self, Exposed, ServerLimits};
-use shopapi_rpc::{Trust, tree_service};
+use shopapi_rpc::{Trust, actor_rows, tree_service};
 use tokio::net::TcpListener;
 
+use super::Api;
 use super::admin::AdminApi;
 use super::orders::OrdersApi;
-use super::{Api, tree};
 
 /// What requests under way get when the service stops; longer than the stock takes to answer, short of the platform's patience.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
@@ -44,8 +44,63 @@ pub(crate) async fn serve(
     let orders = OrdersServiceServer::new(OrdersApi::new(api, stop.clone()))
         .max_decoding_message_size(bytes_max)
         .max_encoding_message_size(bytes_max);
-    let tree = tree_service("orders", move || tree::actors(&window));
+    let tree = tree_service("orders", move || actor_rows!(window));
     let exposed = Exposed::new().with(orders).with(admin).with(tree);
     let stopped = stop.cancelled_owned();
     Ok(server::serve(Arc::new(listener), exposed, trust, limits, stopped).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use actor_kit::tree::{ChildState, ChildView};
+    use shopapi_proto::admin::v1::Actor;
+    use shopapi_proto::admin::v1::actor::State;
+    use shopapi_rpc::ActorRow;
+
+    use super::*;
+
+    struct Tree(Vec<ChildView>);
+
+    impl Tree {
+        fn inspect(&self) -> Vec<ChildView> {
+            self.0.clone()
+        }
+    }
+
+    #[test]
+    fn an_actor_is_told_as_it_is_in_every_state() {
+        let child = |state| ChildView {
+            name: "saga/17".into(),
+            about: "coordinates",
+            parent: Some("saga-registry"),
+            state,
+            doing: "HELD",
+            restarts: 1,
+            mailbox_depth: 2,
+            mailbox_capacity: 3,
+            dynamic_children: 4,
+        };
+        let states = [
+            (ChildState::Running, State::Running),
+            (ChildState::Restarting, State::Restarting),
+            (ChildState::Stopped, State::Stopped),
+        ];
+        let tree = Tree(states.iter().map(|(state, _)| child(*state)).collect());
+
+        let rows: Vec<ActorRow> = actor_rows!(tree);
+
+        let told: Vec<Actor> = rows.into_iter().map(Actor::from).collect();
+        let expected = states.map(|(_, state)| Actor {
+            name: "saga/17".to_owned(),
+            about: "coordinates".to_owned(),
+            parent: "saga-registry".to_owned(),
+            state: state.into(),
+            doing: "HELD".to_owned(),
+            restarts: 1,
+            mailbox_depth: 2,
+            mailbox_capacity: 3,
+            children: 4,
+        });
+        assert_eq!(told, expected);
+    }
 }

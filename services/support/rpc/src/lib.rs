@@ -47,7 +47,7 @@ pub use balanced::{Balanced, Idempotent, idempotent};
 pub use choice::GRACE;
 pub use endpoints::{BadEndpoints, Endpoints};
 pub use measure::code_name;
-pub use tree::{TreeApi, tree_service};
+pub use tree::{ActorRow, TreeApi, tree_service};
 pub use trust::{ClientTrust, Credentials, Trust, TrustError};
 
 #[cfg(test)]
