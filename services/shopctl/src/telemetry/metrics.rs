@@ -1,10 +1,10 @@
-//! The latest value of every metric, per process and per set of attributes: what the Collector's Prometheus exporter keeps.
+//! The latest value of every metric, per process and per set of attributes: what the Collector's Prometheus exporter keeps, with the labels and the expiry
+//! that `deploy/otel-collector-config.yaml` gives it, so that a query that works here works there.
 //!
 //! Counters arrive as running totals; one that arrives as increments is added up here. A series that is not sent for a while is forgotten, as
 //! that exporter does, so that a process that is gone leaves the page.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -17,8 +17,10 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use super::model::{Process, Value, attributes};
 use super::prometheus::{Kind, label_name, metric_name};
 
-/// The exporter's own default for `metric_expiration`.
-const EXPIRES_AFTER: Duration = Duration::from_secs(300);
+/// `metric_expiration` of that configuration.
+const EXPIRES_AFTER: Duration = Duration::from_secs(120);
+/// What a process says about its SDK and its machine: that configuration's `resource/metrics` deletes it, or it would be a label of every series.
+const NO_LABELS: [&str; 4] = ["telemetry.sdk.", "process.", "host.", "os."];
 /// Series at most; a label that takes any value must not eat the memory.
 const SERIES_MAX: usize = 50_000;
 
@@ -96,17 +98,10 @@ impl Metrics {
     /// Takes what a process sent.
     pub fn take(&mut self, sent: ResourceMetrics, now: Instant) {
         let process = Process::of(sent.resource);
-        for scope_metrics in sent.scope_metrics {
-            let scope = scope_metrics.scope.unwrap_or_default();
-            let labels = Arc::new(base_labels(
-                &process,
-                &scope.name,
-                &scope.version,
-                &scope_metrics.schema_url,
-            ));
-            for metric in scope_metrics.metrics {
-                self.take_metric(metric, &labels, now);
-            }
+        let labels = base_labels(&process);
+        let scopes = sent.scope_metrics.into_iter();
+        for metric in scopes.flat_map(|scope| scope.metrics) {
+            self.take_metric(metric, &labels, now);
         }
     }
 
@@ -195,17 +190,15 @@ fn distribution(point: HistogramDataPoint) -> (Vec<KeyValue>, Option<Sample>) {
     (point.attributes, Some(sample))
 }
 
-/// What every series of a process and a scope says: `resource_to_telemetry_conversion` is on, and the exporter adds the scope, `job` and `instance`.
-fn base_labels(process: &Process, scope: &str, version: &str, schema_url: &str) -> Labels {
+/// What every series of a process says: `resource_to_telemetry_conversion` is on, `without_scope_info` too, and the exporter adds `job` and `instance`.
+fn base_labels(process: &Process) -> Labels {
     let mut labels: Labels = process
         .attributes
         .iter()
+        .filter(|(key, _)| !NO_LABELS.iter().any(|prefix| key.starts_with(prefix)))
         .map(|(key, value)| (label_name(key), value.to_string()))
         .collect();
     labels.insert("service_name".to_owned(), process.service.clone());
-    labels.insert("otel_scope_name".to_owned(), scope.to_owned());
-    labels.insert("otel_scope_version".to_owned(), version.to_owned());
-    labels.insert("otel_scope_schema_url".to_owned(), schema_url.to_owned());
     let namespace = process
         .attributes
         .iter()

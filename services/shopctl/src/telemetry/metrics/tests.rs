@@ -21,6 +21,9 @@ fn sent(instance: &str, metrics: Vec<Metric>) -> ResourceMetrics {
             attributes: vec![
                 pair("service.name", "orders"),
                 pair("service.instance.id", instance),
+                // The Collector's configuration deletes these two.
+                pair("telemetry.sdk.language", "rust"),
+                pair("host.name", "shop"),
             ],
             ..Resource::default()
         }),
@@ -155,4 +158,18 @@ fn a_process_that_is_gone_leaves_the_page() {
     let text = page(metrics.current(later));
     assert!(text.contains("instance=\"alive\""), "{text}");
     assert!(!text.contains("instance=\"gone\""), "{text}");
+}
+
+#[test]
+fn the_collectors_configuration_says_the_same() {
+    let config = include_str!("../../../../../deploy/otel-collector-config.yaml");
+    assert!(config.contains("metric_expiration: 2m"));
+    assert_eq!(EXPIRES_AFTER, Duration::from_secs(2 * 60));
+    assert!(config.contains("without_scope_info: true"));
+    let deleted: Vec<String> = NO_LABELS
+        .iter()
+        .map(|prefix| prefix.trim_end_matches('.').replace('.', r"\."))
+        .collect();
+    let pattern = format!(r"pattern: ^({})\..+", deleted.join("|"));
+    assert!(config.contains(&pattern), "{pattern}");
 }
